@@ -1,0 +1,36 @@
+"""How kernels are compiled: one decorator, so that every kernel has the same rules.
+
+A kernel is a small module-level function over flat C-contiguous arrays with one declared
+signature. It allocates nothing that it returns, touches no file, raises nothing, and
+releases the GIL. `kernel.py_func` is the same function as plain Python: its specification.
+
+Declared signatures compile (or load from Numba's on-disk cache) when the kernel's module is
+imported, so modules of kernels are imported only where they are about to be called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def kernel(signature: str) -> Callable[[F], F]:
+    """Compile a function for one signature: cached on disk, without the GIL."""
+
+    def compile_kernel(function: F) -> F:
+        return cast(F, njit(signature, cache=True, nogil=True, error_model="numpy")(function))
+
+    return compile_kernel
+
+
+def inlined(function: F) -> F:
+    """A helper that is compiled into the kernels of its own module.
+
+    Kernel and helper belong in one module: Numba's cache notices a change in the file of the
+    kernel itself, not in a file that it imports.
+    """
+    return cast(F, njit(nogil=True, error_model="numpy", inline="never")(function))

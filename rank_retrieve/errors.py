@@ -1,0 +1,203 @@
+"""The errors of rank-retrieve: one tree, each with its facts and a remedy.
+
+    RankRetrieveError
+    ├── NotFound            (KeyError)      a collection, document or file that is not there
+    ├── AlreadyExists                       a collection or file that is there already
+    ├── InvalidArgument     (ValueError)    a value the call cannot accept
+    │   └── DimensionMismatch               a vector of the wrong length
+    ├── CorruptionError                     stored bytes contradict the format
+    ├── FormatVersionError                  written by a newer version, or not ours at all
+    ├── LockedError                         another handle is writing
+    ├── ReadOnlyError                       a write through a reading handle
+    ├── NotCommitted                        the write did not happen; it may be tried again
+    ├── OutcomeUnknown                      the write may or may not have happened; reopen to see
+    ├── PoisonedError                       an earlier I/O error closed this handle for writing
+    ├── ForkedHandleError                   a handle used in a forked child
+    └── ResourceExhausted                   the disk is full, or a stated limit was reached
+
+Every error keeps its constructor arguments in `args`, so it survives pickling between processes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class RankRetrieveError(Exception):
+    """Root of every error that rank-retrieve raises on purpose."""
+
+
+class NotFound(RankRetrieveError, KeyError):  # noqa: N818 - the public names are fixed
+    """Something was asked for by name and is not there."""
+
+    def __init__(self, kind: str, name: str, remedy: str = "") -> None:
+        super().__init__(kind, name, remedy)
+        self.kind, self.name, self.remedy = kind, name, remedy
+
+    def __str__(self) -> str:
+        return _sentence(f"no {self.kind} named {self.name!r}", self.remedy)
+
+
+class AlreadyExists(RankRetrieveError):  # noqa: N818
+    """Something was to be created under a name that is taken."""
+
+    def __init__(self, kind: str, name: str, remedy: str = "") -> None:
+        super().__init__(kind, name, remedy)
+        self.kind, self.name, self.remedy = kind, name, remedy
+
+    def __str__(self) -> str:
+        return _sentence(f"{self.kind} {self.name!r} exists already", self.remedy)
+
+
+class InvalidArgument(RankRetrieveError, ValueError):  # noqa: N818
+    """A value that the call cannot accept; nothing was changed."""
+
+    def __init__(self, argument: str, value: Any, reason: str, remedy: str = "") -> None:
+        shown = value if isinstance(value, str | int | float | bool | type(None)) else repr(value)
+        if isinstance(shown, str) and len(shown) > 200:
+            shown = shown[:200] + f"... ({len(shown)} characters)"
+        super().__init__(argument, shown, reason, remedy)
+        self.argument, self.value, self.reason, self.remedy = argument, shown, reason, remedy
+
+    def __str__(self) -> str:
+        # lone surrogates must not make the message itself unprintable
+        shown = repr(self.value).encode("utf-8", "backslashreplace").decode("utf-8")
+        return _sentence(f"{self.argument}: {self.reason} (got {shown})", self.remedy)
+
+
+class DimensionMismatch(InvalidArgument):
+    """A vector whose length is not the field's dimension."""
+
+    def __init__(self, field: str, expected: int, got: int) -> None:
+        RankRetrieveError.__init__(self, field, expected, got)
+        self.argument, self.value = field, got
+        self.field, self.expected, self.got = field, expected, got
+        self.reason = f"expected {expected} dimensions"
+        self.remedy = "encode documents and queries with the model that the field was made for"
+
+    def __str__(self) -> str:
+        return _sentence(
+            f"{self.field}: expected a vector of {self.expected} dimensions, got {self.got}",
+            self.remedy,
+        )
+
+
+class CorruptionError(RankRetrieveError):
+    """Stored bytes contradict the format."""
+
+    def __init__(self, file: str, offset: int, expected: str, got: str) -> None:
+        super().__init__(file, offset, expected, got)
+        self.file, self.offset, self.expected, self.got = file, offset, expected, got
+
+    def __str__(self) -> str:
+        return (
+            f"{self.file} at byte {self.offset}: expected {self.expected}, got {self.got}. "
+            "Restore from a checkpoint, or salvage with `rank-retrieve repair`."
+        )
+
+
+class FormatVersionError(RankRetrieveError):
+    """The bytes are not ours, or were written by a version that this one does not know."""
+
+    def __init__(self, file: str, found: str, supported: str) -> None:
+        super().__init__(file, found, supported)
+        self.file, self.found, self.supported = file, found, supported
+
+    def __str__(self) -> str:
+        return (
+            f"{self.file} has format {self.found}; this version reads {self.supported}. "
+            "Nothing was changed. Open it with the version of rank-retrieve that wrote it."
+        )
+
+
+class LockedError(RankRetrieveError):
+    """Another handle holds the writer lock."""
+
+    def __init__(self, path: str, holder: str) -> None:
+        super().__init__(path, holder)
+        self.path, self.holder = path, holder
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} is being written by {self.holder}. "
+            'Close that handle first, or open this one with mode="r".'
+        )
+
+
+class ReadOnlyError(RankRetrieveError):
+    """A write was asked of a handle that only reads."""
+
+    def __init__(self, operation: str, reason: str = 'the handle was opened with mode="r"') -> None:
+        super().__init__(operation, reason)
+        self.operation, self.reason = operation, reason
+
+    def __str__(self) -> str:
+        return f"cannot {self.operation}: {self.reason}."
+
+
+class NotCommitted(RankRetrieveError):  # noqa: N818
+    """The write did not happen and left no trace; it may be tried again."""
+
+    def __init__(self, operation: str, reason: str) -> None:
+        super().__init__(operation, reason)
+        self.operation, self.reason = operation, reason
+
+    def __str__(self) -> str:
+        return f"{self.operation} was not committed: {self.reason}."
+
+
+class OutcomeUnknown(RankRetrieveError):  # noqa: N818
+    """The write was interrupted where its outcome cannot be known without reopening."""
+
+    def __init__(self, operation: str, reason: str) -> None:
+        super().__init__(operation, reason)
+        self.operation, self.reason = operation, reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.operation} may or may not be committed: {self.reason}. "
+            "Close and reopen: recovery decides, and `get` then tells."
+        )
+
+
+class PoisonedError(RankRetrieveError):
+    """An earlier I/O error closed this handle for writing; fsync is never retried."""
+
+    def __init__(self, path: str, cause: str) -> None:
+        super().__init__(path, cause)
+        self.path, self.cause = path, cause
+
+    def __str__(self) -> str:
+        return (
+            f"the handle of {self.path} stopped writing after: {self.cause}. "
+            "Close and reopen it: recovery keeps every acknowledged write."
+        )
+
+
+class ForkedHandleError(RankRetrieveError):
+    """A handle opened before a fork was used in the child."""
+
+    def __init__(self, path: str, owner_pid: int) -> None:
+        super().__init__(path, owner_pid)
+        self.path, self.owner_pid = path, owner_pid
+
+    def __str__(self) -> str:
+        return (
+            f"the handle of {self.path} belongs to process {self.owner_pid}. "
+            "Open the index anew in the child."
+        )
+
+
+class ResourceExhausted(RankRetrieveError):  # noqa: N818
+    """The disk is full or a stated limit was reached; nothing acknowledged is lost."""
+
+    def __init__(self, resource: str, reason: str, remedy: str = "") -> None:
+        super().__init__(resource, reason, remedy)
+        self.resource, self.reason, self.remedy = resource, reason, remedy
+
+    def __str__(self) -> str:
+        return _sentence(f"{self.resource}: {self.reason}", self.remedy)
+
+
+def _sentence(fact: str, remedy: str) -> str:
+    return f"{fact}. {remedy[0].upper()}{remedy[1:]}." if remedy else f"{fact}."
