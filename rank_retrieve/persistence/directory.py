@@ -1,0 +1,399 @@
+"""The only way to touch files: a flat set of named, create-once files.
+
+Nothing above this module opens a path. A `Directory` is local (`FSDirectory`), in memory
+(`MemoryDirectory`), or one of the crashing and failing ones in `rank_retrieve.testing`; the
+suite `rank_retrieve.testing.directory_contract.DirectoryContract` holds for all of them.
+
+What survives a crash:
+
+    the bytes of a file         once `sync` (of the output or by name) returned
+    its name, a rename, delete  once `sync_directory` returned after it
+    everything else             may be there, may be missing, may be half there, in any order
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import re
+import stat
+import sys
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rank_retrieve.errors import (
+    AlreadyExists,
+    CorruptionError,
+    InvalidArgument,
+    NotFound,
+    ReadOnlyError,
+)
+
+if TYPE_CHECKING:
+    from rank_retrieve.persistence.lock import Lock
+
+Buffer: TypeAlias = bytes | bytearray | memoryview | NDArray[Any]
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
+MAX_VECTORS = 512  # below every system's IOV_MAX (1,024 on Linux)
+ZEROS = bytes(1 << 16)
+
+
+class Output(Protocol):
+    """A new file being written from front to back; nothing is buffered in the process."""
+
+    def write(self, *buffers: Buffer) -> None:
+        """Append the C-contiguous buffers. Raises OSError; part may then be written."""
+        ...
+
+    def tell(self) -> int:
+        """Bytes written so far."""
+        ...
+
+    def reserve(self, n_bytes: int) -> None:
+        """Announce that `n_bytes` will follow `tell()`; they may be filled with zeros already."""
+        ...
+
+    def sync(self) -> None:
+        """Return when everything written is on the device. Raises OSError; never retry."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file, without a sync. Closing twice is fine."""
+        ...
+
+
+@runtime_checkable
+class Directory(Protocol):
+    """A flat name space of files. Names match `[A-Za-z0-9][A-Za-z0-9._-]{0,127}`.
+
+    Every method that takes a name raises InvalidArgument for any other name, every one that
+    changes something raises ReadOnlyError when `read_only`, and all pass on OSError.
+    """
+
+    @property
+    def path(self) -> str:
+        """Where it is, for messages."""
+        ...
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every change is refused."""
+        ...
+
+    def create(self, name: str) -> Output:
+        """A new empty file. Raises AlreadyExists: a name is written once."""
+        ...
+
+    def open(self, name: str) -> memoryview:
+        """The bytes of the file as they are now, mapped read-only, 64-byte aligned.
+
+        The view stays valid after a rename or delete. Raises NotFound.
+        """
+        ...
+
+    def read(self, name: str, limit: int) -> bytes:
+        """The whole file. Raises NotFound, and CorruptionError when it is above `limit` bytes."""
+        ...
+
+    def size(self, name: str) -> int:
+        """Bytes in the file. Raises NotFound."""
+        ...
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        ...
+
+    def list(self) -> list[str]:
+        """The names of all files, sorted; whatever no valid name can reach is left out."""
+        ...
+
+    def rename(self, source: str, target: str) -> None:
+        """Give `source` the name `target`, atomically replacing a file there. Raises NotFound."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove the name; open views keep their bytes. Raises NotFound."""
+        ...
+
+    def sync(self, name: str) -> None:
+        """Return when the file's bytes are on the device. Raises NotFound, OSError."""
+        ...
+
+    def sync_directory(self) -> None:
+        """Return when all creations, renames and deletions so far are on the device."""
+        ...
+
+    def lock(self, name: str, description: str) -> Lock:
+        """Take the lock file `name` for this process. Raises LockedError naming the holder."""
+        ...
+
+
+def check_name(name: str) -> str:
+    """The name itself; InvalidArgument when it could leave the flat name space."""
+    if not isinstance(name, str) or not NAME.match(name):
+        raise InvalidArgument(
+            "name", name, "a file name is 1..128 of A-Z a-z 0-9 . _ - and starts with none of . _ -"
+        )
+    return name
+
+
+def as_view(buffer: Buffer) -> memoryview:
+    """A flat view of bytes, without copying. ValueError if the buffer is not C-contiguous."""
+    view = buffer.data if isinstance(buffer, np.ndarray) else memoryview(buffer)
+    if view.ndim == 1 and view.format == "B" and view.contiguous:
+        return view
+    if not view.c_contiguous:
+        raise ValueError("buffers must be C-contiguous")
+    # cast() refuses shapes that hold a zero
+    return view.cast("B") if view.nbytes else memoryview(b"")
+
+
+class FSDirectory:
+    """A folder of the local file system.
+
+    create: make the folder, and its parents, if it is not there; otherwise NotFound.
+    read_only: refuse every change.
+
+    Files are reached relative to a descriptor of the folder and never through symbolic links;
+    pipes, devices and folders inside it do not exist as far as this class is concerned.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False
+    ) -> None:
+        self._path = Path(path)
+        self._read_only = read_only
+        if create and not read_only:
+            _make_folders(self._path)
+        try:
+            self._fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise NotFound("directory", str(path)) from None
+        except NotADirectoryError:
+            raise InvalidArgument("path", str(path), "is not a directory") from None
+        self._finalizer = weakref.finalize(self, os.close, self._fd)
+
+    @property
+    def path(self) -> str:
+        """The folder, as it was given."""
+        return str(self._path)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every change is refused."""
+        return self._read_only
+
+    def close(self) -> None:
+        """Let go of the folder; open outputs and views stay valid."""
+        self._fd = -1  # the number may soon belong to another file
+        self._finalizer()
+
+    def create(self, name: str) -> FSOutput:
+        """A new empty file. Raises AlreadyExists."""
+        self._check_writable("create a file")
+        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            return FSOutput(os.open(check_name(name), flags, 0o644, dir_fd=self._fd))
+        except FileExistsError:
+            raise AlreadyExists("file", name) from None
+
+    def open(self, name: str) -> memoryview:
+        """The file as a read-only memory map."""
+        with self._opened(name) as fd:
+            size = os.fstat(fd).st_size
+            if size == 0:
+                return memoryview(b"")  # an empty file cannot be mapped
+            # a map that keeps its own descriptor would cost one per segment
+            options: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
+            return memoryview(mmap.mmap(fd, size, access=mmap.ACCESS_READ, **options))
+
+    def read(self, name: str, limit: int) -> bytes:
+        """The whole file; CorruptionError above `limit` bytes."""
+        with self._opened(name) as fd:
+            size = os.fstat(fd).st_size
+            if size > limit:
+                raise CorruptionError(name, 0, f"a file of at most {limit} bytes", f"{size} bytes")
+            parts: list[bytes] = []
+            while size > 0 and (part := os.read(fd, size)):
+                parts.append(part)
+                size -= len(part)
+            return b"".join(parts)
+
+    def size(self, name: str) -> int:
+        """Bytes in the file."""
+        with self._opened(name) as fd:
+            return os.fstat(fd).st_size
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        try:
+            return stat.S_ISREG(
+                os.stat(check_name(name), dir_fd=self._fd, follow_symlinks=False).st_mode
+            )
+        except FileNotFoundError:
+            return False
+
+    def list(self) -> list[str]:
+        """The names of all regular files, sorted."""
+        # a fresh descriptor: threads that list through one would share its position
+        fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
+        try:
+            with os.scandir(fd) as entries:
+                return sorted(
+                    entry.name
+                    for entry in entries
+                    if NAME.match(entry.name) and entry.is_file(follow_symlinks=False)
+                )
+        finally:
+            os.close(fd)
+
+    def rename(self, source: str, target: str) -> None:
+        """Atomically give `source` the name `target`."""
+        self._check_writable("rename a file")
+        check_name(source), check_name(target)
+        try:
+            os.rename(source, target, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        except FileNotFoundError:
+            raise NotFound("file", source) from None
+
+    def delete(self, name: str) -> None:
+        """Remove the name."""
+        self._check_writable("delete a file")
+        try:
+            os.unlink(check_name(name), dir_fd=self._fd)
+        except FileNotFoundError:
+            raise NotFound("file", name) from None
+
+    def sync(self, name: str) -> None:
+        """Return when the file's bytes are on the device."""
+        self._check_writable("sync a file")
+        with self._opened(name) as fd:
+            sync_descriptor(fd)
+
+    def sync_directory(self) -> None:
+        """Return when all names are on the device."""
+        self._check_writable("sync a directory")
+        os.fsync(self._fd)
+
+    def lock(self, name: str, description: str) -> Lock:
+        """Take the lock file `name` for this process."""
+        from rank_retrieve.persistence.lock import FileLock
+
+        self._check_writable("lock a directory")
+        flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        fd = os.open(check_name(name), flags, 0o644, dir_fd=self._fd)
+        return FileLock.acquire(fd, path=self.path, description=description)
+
+    def _check_writable(self, operation: str) -> None:
+        if self._read_only:
+            raise ReadOnlyError(operation)
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[int]:
+        """A read-only descriptor of a regular file."""
+        # without O_NONBLOCK, a pipe with a file's name would hang its reader
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            fd = os.open(check_name(name), flags, dir_fd=self._fd)
+        except FileNotFoundError:
+            raise NotFound("file", name) from None
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
+                raise NotFound("file", name, "a link or device of that name is ignored") from None
+            raise
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise NotFound("file", name, "something other than a file of that name is ignored")
+            yield fd
+        finally:
+            os.close(fd)
+
+
+class FSOutput:
+    """An `Output` on a file descriptor that it owns."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._position = 0
+        self._reserved = 0  # bytes of the file that exist, written or zero
+        self._finalizer = weakref.finalize(self, os.close, fd)
+
+    def write(self, *buffers: Buffer) -> None:
+        """Append the buffers, in one system call if the system takes them all."""
+        if len(buffers) == 1 and type(buffers[0]) is bytes:
+            # the common case of a log frame: no views, no lists
+            written = os.write(self._fd, buffers[0])
+            self._position += written
+            if written == len(buffers[0]):
+                return
+            buffers = (memoryview(buffers[0])[written:],)
+        pending = [view for buffer in buffers if (view := as_view(buffer)).nbytes]
+        first = 0
+        while first < len(pending):
+            written = os.writev(self._fd, pending[first : first + MAX_VECTORS])
+            self._position += written
+            while first < len(pending) and written >= pending[first].nbytes:
+                written -= pending[first].nbytes
+                first += 1
+            if written:
+                pending[first] = pending[first][written:]
+
+    def tell(self) -> int:
+        """Bytes written so far."""
+        return self._position
+
+    def reserve(self, n_bytes: int) -> None:
+        """Write zeros ahead, so that later writes change neither size nor extents."""
+        start = max(self._position, self._reserved)
+        end = self._position + n_bytes
+        while start < end:
+            start += os.pwrite(self._fd, memoryview(ZEROS)[: end - start], start)
+            self._reserved = start
+
+    def sync(self) -> None:
+        """Return when everything written is on the device."""
+        if self._fd < 0:
+            raise OSError(errno.EBADF, "bad file descriptor: the output is closed")
+        sync_descriptor(self._fd)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._fd = -1  # the number may soon belong to another file
+        self._finalizer()
+
+
+def sync_descriptor(fd: int) -> None:
+    """Push a file's bytes, and what is needed to read them back, to the device."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync there stops at the drive's cache
+    elif hasattr(os, "fdatasync"):
+        os.fdatasync(fd)
+    else:
+        os.fsync(fd)
+
+
+def _make_folders(path: Path) -> None:
+    """Make a folder and its parents, each synced in its own parent: a lost one loses its files."""
+    missing = []
+    folder = path.absolute()
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for new in reversed(missing):
+        with suppress(FileExistsError):
+            new.mkdir()
+        fd = os.open(new.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
