@@ -1,0 +1,342 @@
+"""An inverted index as six sections of a segment.
+
+For a group of fields named G (all numbers little-endian):
+
+    index.G        64 bytes, below
+    lengths.G      u32[n_docs]  length of each document, in units of 1/scale
+    terms.fst.G    codecs.fst   term -> ordinal, its place in ascending order of bytes
+    terms.table.G  u64[n_terms // 256 + 1]  where the record of every 256th term begins
+                   u32[n_terms + 1]         where each record begins, after that base
+                   u32[n_terms]             document frequencies
+    blocks.G       u32[n_blocks] u32[n_blocks] u8[8 * n_blocks] u8[2 * n_blocks]
+    postings.G     records, then 64 zero bytes; they and the block table: `postings`
+
+    offset  size  type   field of index.G
+    0       8     bytes  52 52 69 6E 76 69 64 78, "RRinvidx"
+    8       4     u32    version, 1
+    12      4     u32    flags, 0; a reader refuses flags that it does not know
+    16      8     u64    n_docs
+    24      8     u64    n_terms
+    32      8     u64    n_blocks
+    40      8     u64    n_postings
+    48      8     u64    total length, the sum of all lengths
+    56      4     u32    scale
+    60      4     u32    n_fields
+
+Opening reads the header only, so it takes the same time for any number of documents; the other
+sections are mapped, without copying, when they are first needed, and checked where they are used.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rank_retrieve.codecs import fst
+from rank_retrieve.errors import CorruptionError, FormatVersionError, InvalidArgument
+from rank_retrieve.lexical.invert import MAX_DOCS, ForwardIndex, PostingLists, invert
+from rank_retrieve.lexical.postings import BLOCK_DOCS, DAMAGE, POSTINGS_PADDING, pack
+from rank_retrieve.types import Int32s, Int64s, Sections, SectionSink, UInt8s, UInt32s, UInt64s
+
+MAGIC = b"RRinvidx"
+VERSION = 1
+HEADER = struct.Struct("<8sIIQQQQQII")
+BASE_TERMS = 256
+MAX_SCALE = 1_000_000
+
+
+def section_names(group: str) -> tuple[str, ...]:
+    """The sections that hold the index of a group."""
+    kinds = ("index", "lengths", "terms.fst", "terms.table", "blocks", "postings")
+    return tuple(f"{kind}.{group}" for kind in kinds)
+
+
+def write_inverted_index(
+    sink: SectionSink,
+    group: str,
+    forward: ForwardIndex,
+    arena: UInt8s,
+    term_offsets: Int64s,
+    field_units: Sequence[int] | Int32s,
+    scale: int,
+) -> None:
+    """Index documents of tokens; equal documents and terms give equal bytes.
+
+    arena, term_offsets: the vocabulary of the tokens, see `invert`.
+    field_units, scale: an occurrence in field i counts field_units[i] / scale.
+    Raises InvalidArgument as `invert` does.
+    """
+    write_lists(
+        sink, group, invert(forward, arena, term_offsets, field_units), scale, forward.n_fields
+    )
+
+
+def write_lists(
+    sink: SectionSink, group: str, lists: PostingLists, scale: int, n_fields: int
+) -> None:
+    """Pack posting lists into the sections of a group."""
+    if isinstance(scale, bool) or not isinstance(scale, int) or not 1 <= scale <= MAX_SCALE:
+        raise InvalidArgument("scale", scale, f"must be an integer in 1..{MAX_SCALE}")
+    packed = pack(lists)
+    n_terms = len(lists.list_offsets) - 1
+    bases = packed.starts[::BASE_TERMS].astype(np.uint64)
+    relative = packed.starts - packed.starts[np.arange(n_terms + 1) // BASE_TERMS * BASE_TERMS]
+    if len(relative) and int(relative.max()) >= 2**32:
+        raise InvalidArgument("postings", int(relative.max()), "256 lists exceed 4 GiB")
+    header = HEADER.pack(
+        MAGIC, VERSION, 0, len(lists.lengths), n_terms, len(packed.last_docs), len(lists.docs),
+        int(lists.lengths.sum(dtype=np.uint64)), scale, n_fields,
+    )  # fmt: skip
+    sink.add(f"index.{group}", header)
+    sink.add(f"lengths.{group}", lists.lengths)
+    sink.add(f"terms.fst.{group}", fst.build(lists.arena, lists.term_offsets))
+    sink.add(
+        f"terms.table.{group}",
+        bases, relative.astype(np.uint32), np.diff(lists.list_offsets).astype(np.uint32),
+    )  # fmt: skip
+    sink.add(
+        f"blocks.{group}",
+        packed.last_docs, packed.block_offsets, packed.block_bounds, packed.block_bits,
+    )  # fmt: skip
+    sink.add(f"postings.{group}", packed.postings)
+
+
+class ListArrays(NamedTuple):
+    """What kernels need to read posting lists, in the order of their arguments."""
+
+    bases: UInt64s
+    starts: UInt32s
+    document_frequencies: UInt32s
+    last_docs: UInt32s
+    block_offsets: UInt32s
+    block_bits: UInt8s
+    postings: UInt8s
+
+
+class _Mapped(NamedTuple):
+    """The sections behind the header, as arrays of the agreed sizes."""
+
+    arrays: ListArrays
+    bounds: UInt8s
+    lengths: UInt32s
+    dictionary: fst.Fst
+
+
+class InvertedIndex:
+    """The reader of one group's sections; safe to share between threads.
+
+    n_docs, n_terms, n_blocks, n_postings: sizes.
+    total_length: the sum of all lengths, in units of 1/scale.
+    scale, n_fields: as written.
+
+    Only the header is read at first; the other sections are mapped when they are first needed,
+    and a CorruptionError about them is raised then. Resident memory of an open index: this
+    object; its arrays are views of the sections.
+    """
+
+    def __init__(self, sections: Sections, group: str, header: tuple[Any, ...]) -> None:
+        self._sections, self._group = sections, group
+        self.origin = f"{sections.origin} ({group})"
+        (
+            _, _, _, self.n_docs, self.n_terms, self.n_blocks, self.n_postings,
+            self.total_length, self.scale, self.n_fields,
+        ) = header  # fmt: skip
+
+    @classmethod
+    def open(cls, sections: Sections, group: str) -> InvertedIndex:
+        """Read the header of a group.
+
+        Raises FormatVersionError for a layout that this version does not know, and
+        CorruptionError for counts that contradict each other.
+        """
+        origin = f"{sections.origin} (index.{group})"
+        view = sections.section(f"index.{group}")
+        _expect(view.nbytes == HEADER.size, origin, HEADER.size, view.nbytes)
+        header = HEADER.unpack(view)
+        magic, version, flags, n_docs, n_terms, n_blocks, n_postings, total, scale, _ = header
+        if magic != MAGIC or version != VERSION or flags:
+            found = f"{magic!r} version {version} flags {flags:#x}"
+            raise FormatVersionError(origin, found, f"{MAGIC!r} version {VERSION} flags 0x0")
+        sane = (
+            n_docs <= MAX_DOCS
+            and n_blocks <= n_postings // BLOCK_DOCS
+            and n_terms <= n_postings <= n_terms * n_docs
+            and total <= n_docs * MAX_DOCS
+            and 1 <= scale <= MAX_SCALE
+        )
+        _expect(sane, origin, "counts that agree", header[3:])
+        return cls(sections, group, header)
+
+    def load(self) -> None:
+        """Map all sections now. Raises CorruptionError for sizes that contradict the header."""
+        _ = self._mapped
+
+    @cached_property
+    def _mapped(self) -> _Mapped:
+        n_docs, n_terms, n_blocks = self.n_docs, self.n_terms, self.n_blocks
+        n_bases = n_terms // BASE_TERMS + 1
+        lengths = self._section("lengths", 4 * n_docs)
+        table = self._section("terms.table", 8 * n_bases + 4 * (n_terms + 1) + 4 * n_terms)
+        blocks = self._section("blocks", 18 * n_blocks)
+        postings = self._section("postings")
+        _expect(
+            postings.nbytes >= POSTINGS_PADDING, f"{self.origin} (postings)",
+            f"at least {POSTINGS_PADDING} bytes", postings.nbytes,
+        )  # fmt: skip
+        dictionary = fst.Fst.open(self._section("terms.fst"), origin=f"{self.origin} (terms.fst)")
+        _expect(len(dictionary) == n_terms, f"{self.origin} (terms.fst)", n_terms, len(dictionary))
+        starts_at = 8 * n_bases
+        arrays = ListArrays(
+            bases=_array(table, np.uint64, 0, n_bases),
+            starts=_array(table, np.uint32, starts_at, n_terms + 1),
+            document_frequencies=_array(table, np.uint32, starts_at + 4 * (n_terms + 1), n_terms),
+            last_docs=_array(blocks, np.uint32, 0, n_blocks),
+            block_offsets=_array(blocks, np.uint32, 4 * n_blocks, n_blocks),
+            block_bits=_array(blocks, np.uint8, 16 * n_blocks, 2 * n_blocks),
+            postings=_array(postings, np.uint8, 0, postings.nbytes),
+        )
+        bounds = _array(blocks, np.uint8, 8 * n_blocks, 8 * n_blocks)
+        return _Mapped(arrays, bounds, _array(lengths, np.uint32, 0, n_docs), dictionary)
+
+    def _section(self, name: str, size: int | None = None) -> memoryview:
+        view = self._sections.section(f"{name}.{self._group}")
+        if size is not None:
+            _expect(view.nbytes == size, f"{self.origin} ({name})", f"{size} bytes", view.nbytes)
+        return view
+
+    @property
+    def arrays(self) -> ListArrays:
+        """The posting lists, for kernels."""
+        return self._mapped.arrays
+
+    @property
+    def block_bounds(self) -> UInt8s:
+        """uint8 [n_blocks * 4 * 2]: the pairs that bound the scores of each block."""
+        return self._mapped.bounds
+
+    @property
+    def lengths(self) -> UInt32s:
+        """The length of each doc, uint32 [n_docs], in units of 1/scale."""
+        return self._mapped.lengths
+
+    @property
+    def dictionary(self) -> fst.Fst:
+        """Terms and their ordinals."""
+        return self._mapped.dictionary
+
+    def ordinals(self, terms: Sequence[bytes]) -> Int64s:
+        """The ordinal of each term, -1 where the index does not hold it: int64 [len(terms)]."""
+        arena, offsets = term_arena(terms)
+        found: Int64s = self.dictionary.get_many(arena, offsets)
+        if len(found) and int(found.max()) >= self.n_terms:
+            raise CorruptionError(
+                self.origin, 0, f"ordinals below {self.n_terms}", str(int(found.max()))
+            )
+        return found
+
+    def terms(self) -> tuple[UInt8s, Int64s]:
+        """All terms, ascending: their bytes, and int64 [n_terms + 1] offsets."""
+        terms: list[bytes] = []
+        for term, ordinal in self.dictionary.items():
+            _expect(ordinal == len(terms) < self.n_terms, self.origin, len(terms), ordinal)
+            terms.append(term)
+        _expect(len(terms) == self.n_terms, self.origin, self.n_terms, len(terms))
+        return term_arena(terms)
+
+    def document_frequency(self, ordinal: int) -> int:
+        """How many documents hold a term, deleted ones included."""
+        self._check_ordinal(ordinal)
+        return int(self.arrays.document_frequencies[ordinal])
+
+    def postings(self, ordinal: int) -> tuple[Int32s, UInt32s]:
+        """The documents that hold a term, ascending, and its frequency in each.
+
+        int32 [df] and uint32 [df], the latter in units of 1/scale.
+        Raises CorruptionError for a list that contradicts the format.
+        """
+        from rank_retrieve.lexical import _postings_kernels as kernels
+
+        df = self.document_frequency(ordinal)
+        if df > self.n_docs:
+            raise self.damage(-1, ordinal)
+        room = df // BLOCK_DOCS * BLOCK_DOCS + BLOCK_DOCS
+        docs = np.empty(room, dtype=np.uint32)
+        frequencies = np.empty(room, dtype=np.uint32)
+        cursor = np.empty((1, kernels.CURSOR_COLUMNS), dtype=np.int64)
+        count = kernels.decode_list(*self.arrays, ordinal, self.n_docs, cursor, docs, frequencies)
+        if count < 0:
+            raise self.damage(count, ordinal)
+        return docs[:df].view(np.int32), frequencies[:df]
+
+    def frequencies(self, ordinal: int, docs: Int64s) -> Int64s:
+        """The frequency of a term in each of ascending docs, 0 where it is absent: int64."""
+        from rank_retrieve.lexical import _search_kernels as kernels
+        from rank_retrieve.lexical.scratch import thread_scratch
+
+        self._check_ordinal(ordinal)
+        found = np.zeros(len(docs), dtype=np.int64)
+        scratch = thread_scratch(1)
+        status = kernels.frequencies_of(
+            *self.arrays, self.lengths, ordinal, docs,
+            scratch.cursors, scratch.docs, scratch.frequencies, found,
+        )  # fmt: skip
+        if status < 0:
+            raise self.damage(status, ordinal)
+        return found
+
+    def verify(self) -> None:
+        """Read everything once: raises CorruptionError for any contradiction."""
+        total = int(self.lengths.sum(dtype=np.uint64))
+        _expect(total == self.total_length, self.origin, self.total_length, total)
+        n_postings = int(self.arrays.document_frequencies.sum(dtype=np.uint64))
+        _expect(n_postings == self.n_postings, self.origin, self.n_postings, n_postings)
+        covered = np.zeros(self.n_docs, dtype=np.int64)
+        previous = None
+        for expected, (term, ordinal) in enumerate(self.dictionary.items()):
+            ascending = previous is None or previous < term
+            _expect(ascending, self.origin, "ascending terms", repr(term))
+            _expect(ordinal == expected, self.origin, expected, ordinal)
+            docs, frequencies = self.postings(ordinal)
+            covered[docs] += frequencies
+            previous = term
+        wrong = np.flatnonzero(covered != self.lengths)
+        if len(wrong):
+            doc = int(wrong[0])
+            raise CorruptionError(
+                self.origin, 4 * doc, f"length {self.lengths[doc]}", f"frequencies {covered[doc]}"
+            )
+
+    def damage(self, code: int, ordinal: int) -> CorruptionError:
+        """The error for a negative result of a kernel that read the list of a term."""
+        arrays = self.arrays
+        start = int(arrays.bases[ordinal // BASE_TERMS]) + int(arrays.starts[ordinal])
+        return CorruptionError(
+            self.origin, start, DAMAGE[int(code)], f"otherwise, in the list of term {ordinal}"
+        )
+
+    def _check_ordinal(self, ordinal: int) -> None:
+        if not 0 <= ordinal < self.n_terms:
+            raise InvalidArgument("ordinal", int(ordinal), f"must be in 0..{self.n_terms - 1}")
+
+
+def term_arena(terms: Sequence[bytes]) -> tuple[UInt8s, Int64s]:
+    """Terms next to each other: uint8 bytes, and int64 [len(terms) + 1] offsets."""
+    offsets = np.zeros(len(terms) + 1, dtype=np.int64)
+    np.cumsum([len(term) for term in terms], out=offsets[1:])
+    return np.frombuffer(b"".join(terms), dtype=np.uint8), offsets
+
+
+def _array(view: memoryview, dtype: Any, offset: int, count: int) -> NDArray[Any]:
+    if count == 0:
+        return np.empty(0, dtype=dtype)
+    return np.frombuffer(view, dtype=dtype, count=count, offset=offset)
+
+
+def _expect(holds: bool, place: str, expected: object, got: object) -> None:
+    if not holds:
+        raise CorruptionError(place, 0, str(expected), str(got))
