@@ -1,0 +1,266 @@
+"""The vectors of one field in one segment, each property in an array of its own.
+
+    section                  type            content
+    vectors.<field>.meta     32 bytes        below
+    vectors.<field>          f32[n, stride]  rows, as they were put, padded with zeros
+    vectors.<field>.norms    f32[n]          Euclidean norms
+    vectors.<field>.docs     i32[n]          the doc of each row, ascending; absent when
+                                             row r is doc r
+
+    offset  size  type  field of meta
+    0       2     u16   layout, 1
+    2       2     u16   element type, 1 = float32
+    4       4     u32   dim
+    8       4     u32   stride: dim rounded up to a multiple of 16
+    12      4     u32   flags, bit 0: there is a docs section
+    16      8     u64   n, rows
+    24      8     u64   n_docs, docs of the segment
+
+Everything is little-endian, and sections start at multiples of 64 bytes, so every row does.
+One row [1, 2] of a segment of one document, dim 2: meta is
+01 00 01 00 02 00 00 00 10 00 00 00 00 00 00 00 01 00.. (8 bytes) 01 00.. (8 bytes), the rows are
+00 00 80 3F 00 00 00 40 and 56 zeros, the norm is BD 1B 0F 40 (2.236068).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rank_retrieve.dense.validate import MAX_DIM, row_norms
+from rank_retrieve.errors import CorruptionError, FormatVersionError, InvalidArgument
+from rank_retrieve.types import Bitmap, Float32s, Int32s, Int64s, Sections, SectionSink
+
+LAYOUT = 1
+FLOAT32 = 1
+HAS_DOCS = 1
+STRIDE_COMPONENTS = 16
+_META = struct.Struct("<HHIIIQQ")
+_MAX_DOCS = (1 << 31) - 1
+
+
+def stride_of(dim: int) -> int:
+    """Components of a stored row: dim rounded up to a whole number of 64-byte lines."""
+    return -(-dim // STRIDE_COMPONENTS) * STRIDE_COMPONENTS
+
+
+def padded(matrix: Float32s) -> Float32s:
+    """Rows filled up with zeros to C-contiguous float32 [n, stride]; itself if nothing lacks."""
+    n, dim = matrix.shape
+    stride = stride_of(dim)
+    if stride == dim:
+        return np.ascontiguousarray(matrix)
+    result = np.zeros((n, stride), dtype=np.float32)
+    result[:, :dim] = matrix
+    return result
+
+
+# --------------------------------------------------------------------------- writing
+
+
+def write_vectors(
+    sink: SectionSink, field: str, vectors: Float32s, docs: Int32s | None, n_docs: int
+) -> None:
+    """Write the vectors of a field.
+
+    vectors: C-contiguous float32 [n, dim], checked by `dense.validate`.
+    docs: int32 [n], strictly ascending and below n_docs; None when row r is doc r.
+    Raises InvalidArgument for shapes that contradict each other or for a value not finite.
+    """
+    n, dim = vectors.shape
+    if vectors.dtype != np.float32 or not 1 <= dim <= MAX_DIM:
+        raise InvalidArgument(
+            field, (vectors.shape, str(vectors.dtype)), "must be float32 [n, dim]"
+        )
+    _check_docs(field, docs, n, n_docs)
+    norms = row_norms(np.ascontiguousarray(vectors))
+    if not np.isfinite(norms).all():
+        raise InvalidArgument(field, "NaN or infinity", "vectors must be finite")
+    _write(sink, field, dim, n, n_docs, [padded(vectors)], [norms], docs)
+
+
+def merge_vectors(
+    sink: SectionSink,
+    field: str,
+    parts: Sequence[tuple[VectorColumn | None, Bitmap | None, int]],
+) -> bool:
+    """Write the live rows of several columns one after the other, as compaction does.
+
+    parts: (column or None where no doc has a vector, live docs or None for all, n_docs), in
+        order; the docs of the result are the live docs of all parts, numbered from 0.
+    Rows are copied byte by byte from the columns' own memory, straight into the sink.
+    Returns whether anything was written: nothing is when no live doc has a vector.
+    Raises InvalidArgument when the columns differ in dimension.
+    """
+    rows: list[Float32s] = []
+    norms: list[Float32s] = []
+    docs: list[Int32s] = []
+    dims = {column.dim for column, _, _ in parts if column is not None}
+    if len(dims) > 1:
+        raise InvalidArgument(field, sorted(dims), "columns to merge must have one dimension")
+    base = 0
+    for column, live, n_docs in parts:
+        if column is not None:
+            kept, numbers = _live_rows(column, live)
+            for start, stop in _runs(kept):
+                rows.append(column.rows[start:stop])
+                norms.append(column.norms[start:stop])
+            docs.append((base + numbers).astype(np.int32))
+        base += n_docs if live is None else len(live)
+    if base > _MAX_DOCS:
+        raise InvalidArgument(field, base, f"a segment holds at most {_MAX_DOCS} documents")
+    n = sum(len(block) for block in rows)
+    if n == 0:
+        return False
+    some = None if n == base else np.concatenate(docs)
+    _write(sink, field, dims.pop(), n, base, rows, norms, some)
+    return True
+
+
+def _write(
+    sink: SectionSink,
+    field: str,
+    dim: int,
+    n: int,
+    n_docs: int,
+    rows: Sequence[Float32s],
+    norms: Sequence[Float32s],
+    docs: Int32s | None,
+) -> None:
+    flags = 0 if docs is None else HAS_DOCS
+    meta = _META.pack(LAYOUT, FLOAT32, dim, stride_of(dim), flags, n, n_docs)
+    sink.add(f"vectors.{field}.meta", meta)
+    sink.add(f"vectors.{field}", *rows)
+    sink.add(f"vectors.{field}.norms", *norms)
+    if docs is not None:
+        sink.add(f"vectors.{field}.docs", np.ascontiguousarray(docs, dtype="<i4"))
+
+
+def _check_docs(field: str, docs: Int32s | None, n: int, n_docs: int) -> None:
+    if not 0 <= n_docs <= _MAX_DOCS:
+        raise InvalidArgument(field, n_docs, f"a segment holds at most {_MAX_DOCS} documents")
+    if docs is None:
+        if n != n_docs:
+            raise InvalidArgument(field, n, f"there must be {n_docs} rows, one for each document")
+    elif len(docs) != n or not _ascending(docs, n_docs):
+        raise InvalidArgument(
+            field, len(docs), f"docs must be {n} ascending numbers below {n_docs}"
+        )
+
+
+def _ascending(docs: Int32s, n_docs: int) -> bool:
+    """Whether docs ascend strictly within 0..n_docs."""
+    if not len(docs):
+        return True
+    return bool(docs[0] >= 0 and docs[-1] < n_docs and (docs[1:] > docs[:-1]).all())
+
+
+def _live_rows(column: VectorColumn, live: Bitmap | None) -> tuple[Int64s, Int64s]:
+    """The rows of live docs, and the number of each of these docs among the live ones."""
+    docs = np.arange(column.n) if column.docs is None else column.docs.astype(np.int64)
+    if live is None:
+        return np.arange(column.n), docs
+    mask = live.to_mask()
+    rows = np.flatnonzero(mask[docs])
+    return rows, (np.cumsum(mask) - 1)[docs[rows]]
+
+
+def _runs(rows: Int64s) -> Iterator[tuple[int, int]]:
+    """Ascending numbers as half-open ranges of neighbours."""
+    if len(rows):
+        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+        starts, stops = rows[np.r_[0, breaks]], rows[np.r_[breaks - 1, len(rows) - 1]] + 1
+        yield from zip(starts.tolist(), stops.tolist(), strict=True)
+
+
+# --------------------------------------------------------------------------- reading
+
+
+class VectorColumn:
+    """Reads what `write_vectors` wrote, over the sections' own memory.
+
+    dim: components of a vector. n: rows. n_docs: docs of the segment.
+    rows: float32 [n, stride], padded. vectors: float32 [n, dim], a view of them.
+    norms: float32 [n]. docs: int32 [n] ascending, or None when row r is doc r.
+    """
+
+    __slots__ = ("dim", "docs", "n", "n_docs", "norms", "rows", "vectors")
+
+    def __init__(
+        self, dim: int, n_docs: int, rows: Float32s, norms: Float32s, docs: Int32s | None
+    ) -> None:
+        self.dim, self.n, self.n_docs = dim, len(rows), n_docs
+        self.rows, self.norms, self.docs = rows, norms, docs
+        self.vectors: Float32s = rows[:, :dim]
+
+    @classmethod
+    def open(cls, sections: Sections, field: str) -> VectorColumn:
+        """Open a field's column, sharing memory; every size is checked.
+
+        Raises CorruptionError, or FormatVersionError for a layout or element type of a newer
+        version.
+        """
+        origin, name = sections.origin, f"vectors.{field}"
+        meta = sections.section(f"{name}.meta")
+        if len(meta) != _META.size:
+            raise _damaged(origin, f"{name}.meta", f"{_META.size} bytes", f"{len(meta)} bytes")
+        layout, element, dim, stride, flags, n, n_docs = _META.unpack(meta)
+        if (layout, element) != (LAYOUT, FLOAT32) or flags & ~HAS_DOCS:
+            raise FormatVersionError(
+                origin,
+                f"vectors layout {layout}, element type {element}, flags {flags:#x}",
+                f"layout {LAYOUT}, element type {FLOAT32}",
+            )
+        if not 1 <= dim <= MAX_DIM or stride != stride_of(dim):
+            raise _damaged(origin, f"{name}.meta", "dim and its stride", f"{dim} and {stride}")
+        if n > n_docs or n_docs > _MAX_DOCS or (not flags and n != n_docs):
+            raise _damaged(origin, f"{name}.meta", "rows for docs", f"{n} for {n_docs}")
+        rows = _array(sections, name, "<f4", n * stride).reshape(n, stride)
+        norms = _array(sections, f"{name}.norms", "<f4", n)
+        docs = None
+        if flags & HAS_DOCS:
+            docs = _array(sections, f"{name}.docs", "<i4", n)
+            if not _ascending(docs, n_docs):
+                raise _damaged(origin, f"{name}.docs", f"ascending docs below {n_docs}", "others")
+        return cls(dim, n_docs, rows, norms, docs)
+
+    def row_of(self, doc: int) -> int | None:
+        """The row of a doc, None when it has no vector."""
+        if not 0 <= doc < self.n_docs:
+            return None
+        if self.docs is None:
+            return doc
+        row = int(np.searchsorted(self.docs, doc))
+        return row if row < self.n and self.docs[row] == doc else None
+
+    def rows_of(self, docs: Int64s) -> Int64s:
+        """The rows of docs, -1 where a doc has no vector; int64 [len(docs)]."""
+        inside = (docs >= 0) & (docs < self.n_docs)
+        if self.docs is None:
+            return np.where(inside, docs, -1)
+        if not self.n:
+            return np.full(len(docs), -1, dtype=np.int64)
+        rows = np.minimum(np.searchsorted(self.docs, docs), self.n - 1)
+        return np.where(inside & (self.docs[rows] == docs), rows, -1).astype(np.int64)
+
+    def __repr__(self) -> str:
+        return f"VectorColumn({self.n} of {self.n_docs} docs, dim {self.dim})"
+
+
+def _array(sections: Sections, name: str, dtype: str, count: int) -> NDArray[Any]:
+    section = sections.section(name)
+    if len(section) != 4 * count:
+        raise _damaged(sections.origin, name, f"{4 * count} bytes", f"{len(section)} bytes")
+    if not count:
+        return np.empty(0, dtype=dtype)
+    array = np.frombuffer(section, dtype=dtype)
+    array.flags.writeable = False
+    return array
+
+
+def _damaged(origin: str, section: str, expected: str, got: str) -> CorruptionError:
+    return CorruptionError(f"{origin} ({section})", 0, expected, got)
