@@ -1,0 +1,34 @@
+"""How good is a ranking?
+
+Queries, judgements and runs in and out of files (BEIR folders, TREC qrels and runs), metrics
+through ir-measures (`pip install 'rank-retrieve[evaluation]'`), and paired tests that say whether
+a difference is more than luck.
+"""
+
+from rank_retrieve.evaluation.beir import Corpus, Dataset, load_beir, read_queries
+from rank_retrieve.evaluation.comparison import Comparison
+from rank_retrieve.evaluation.evaluate import DEFAULT_METRICS, evaluate
+from rank_retrieve.evaluation.evaluation import Evaluation
+from rank_retrieve.evaluation.qrels import Qrels, read_qrels, write_qrels
+from rank_retrieve.evaluation.runs import Run, read_run, write_run
+from rank_retrieve.evaluation.significance import fisher_randomisation, holm, paired_t
+
+__all__ = [
+    "DEFAULT_METRICS",
+    "Comparison",
+    "Corpus",
+    "Dataset",
+    "Evaluation",
+    "Qrels",
+    "Run",
+    "evaluate",
+    "fisher_randomisation",
+    "holm",
+    "load_beir",
+    "paired_t",
+    "read_qrels",
+    "read_queries",
+    "read_run",
+    "write_qrels",
+    "write_run",
+]
