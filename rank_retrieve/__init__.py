@@ -1,0 +1,129 @@
+"""What SQLite is to tables, rank-retrieve is to search.
+
+One directory on disk, in your own process: documents with text, vectors and metadata, found by
+BM25, by dense similarity, or by both fused, with filters, explanations and a written crash
+contract. Names load when they are first used, so importing the package costs next to nothing.
+
+>>> import rank_retrieve as rr
+>>> db = rr.open(":memory:")
+>>> notes = db.create_collection("notes", fields={"text": rr.Text()})
+>>> notes.put({"id": "a", "text": "A cat sat on the mat.", "year": 2021})
+>>> notes.search("cats", k=1).ids.tolist()
+['a']
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rank_retrieve import evaluation
+    from rank_retrieve.collection import Collection, Database, Snapshot, WriteBatch, open
+    from rank_retrieve.dense import Exact
+    from rank_retrieve.encoders import CallableEncoder, LSAEncoder
+    from rank_retrieve.errors import (
+        AlreadyExists,
+        CorruptionError,
+        DimensionMismatch,
+        ForkedHandleError,
+        FormatVersionError,
+        InvalidArgument,
+        LockedError,
+        NotCommitted,
+        NotFound,
+        OutcomeUnknown,
+        PoisonedError,
+        RankRetrieveError,
+        ReadOnlyError,
+        ResourceExhausted,
+    )
+    from rank_retrieve.filters import Filter
+    from rank_retrieve.fusion import RRF, FusionRanker
+    from rank_retrieve.lexical import BM25
+    from rank_retrieve.types import (
+        Bitmap,
+        Encoder,
+        Explanation,
+        Hit,
+        Hits,
+        Query,
+        Retriever,
+        Text,
+        Vector,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BM25",
+    "RRF",
+    "AlreadyExists",
+    "Bitmap",
+    "CallableEncoder",
+    "Collection",
+    "CorruptionError",
+    "Database",
+    "DimensionMismatch",
+    "Encoder",
+    "Exact",
+    "Explanation",
+    "Filter",
+    "ForkedHandleError",
+    "FormatVersionError",
+    "FusionRanker",
+    "Hit",
+    "Hits",
+    "InvalidArgument",
+    "LSAEncoder",
+    "LockedError",
+    "NotCommitted",
+    "NotFound",
+    "OutcomeUnknown",
+    "PoisonedError",
+    "Query",
+    "RankRetrieveError",
+    "ReadOnlyError",
+    "ResourceExhausted",
+    "Retriever",
+    "Snapshot",
+    "Text",
+    "Vector",
+    "WriteBatch",
+    "evaluation",
+    "open",
+]
+
+_HOMES = {
+    "rank_retrieve.collection": ("Collection", "Database", "Snapshot", "WriteBatch", "open"),
+    "rank_retrieve.dense": ("Exact",),
+    "rank_retrieve.encoders": ("CallableEncoder", "LSAEncoder"),
+    "rank_retrieve.errors": (
+        "AlreadyExists", "CorruptionError", "DimensionMismatch", "ForkedHandleError",
+        "FormatVersionError", "InvalidArgument", "LockedError", "NotCommitted", "NotFound",
+        "OutcomeUnknown", "PoisonedError", "RankRetrieveError", "ReadOnlyError",
+        "ResourceExhausted",
+    ),
+    "rank_retrieve.filters": ("Filter",),
+    "rank_retrieve.fusion": ("RRF", "FusionRanker"),
+    "rank_retrieve.lexical": ("BM25",),
+    "rank_retrieve.types": (
+        "Bitmap", "Encoder", "Explanation", "Hit", "Hits", "Query", "Retriever", "Text", "Vector",
+    ),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "evaluation":
+        value: Any = importlib.import_module("rank_retrieve.evaluation")
+    elif name in _HOME_OF:
+        value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    else:
+        raise AttributeError(f"module 'rank_retrieve' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,139 @@
+"""Stored documents of one segment: zstd blocks of about 32 KiB, found by doc number.
+
+    section             type     content
+    documents.first     u32[b+1] first doc of each block; the last entry is the number of docs
+    documents.offsets   u64[b+1] where each block starts in `documents`
+    documents.raw       u32[b]   its size before compression
+    documents           u8[]     zstd frames, one a block
+
+A block before compression is `u32 ends[n]` followed by the n bodies: body i lies between
+ends[i-1] (0 for the first) and ends[i], counted from the end of the table. Two bodies "ab" and
+"c" are 02 00 00 00 03 00 00 00 61 62 63.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from rank_retrieve.codecs.frames import compress, decompress
+from rank_retrieve.collection.record import MAX_BODY_BYTES
+from rank_retrieve.errors import CorruptionError
+from rank_retrieve.types import Sections, SectionSink
+
+BLOCK_BYTES = 32 << 10
+CACHED_BLOCKS = 16
+MAX_BLOCK_BYTES = MAX_BODY_BYTES + BLOCK_BYTES + (4 << 20)
+
+
+def write_documents(sink: SectionSink, bodies: Iterable[bytes | memoryview]) -> None:
+    """Write the bodies, in doc order."""
+    first, offsets, raw_sizes, frames = [0], [0], [], []
+    block: list[bytes | memoryview] = []
+    size = n_docs = 0
+
+    def close_block() -> None:
+        ends = np.cumsum([len(body) for body in block], dtype=np.uint32)
+        raw = b"".join([ends.astype("<u4").tobytes(), *block])
+        frames.append(compress(raw))
+        first.append(n_docs)
+        offsets.append(offsets[-1] + len(frames[-1]))
+        raw_sizes.append(len(raw))
+
+    for body in bodies:
+        if block and size + len(body) > BLOCK_BYTES:
+            close_block()
+            block, size = [], 0
+        block.append(body)
+        size += len(body) + 4
+        n_docs += 1
+    if block:
+        close_block()
+    sink.add("documents.first", np.array(first, dtype="<u4"))
+    sink.add("documents.offsets", np.array(offsets, dtype="<u8"))
+    sink.add("documents.raw", np.array(raw_sizes, dtype="<u4"))
+    sink.add("documents", *frames)
+
+
+class DocumentStore:
+    """Reads bodies by doc number; keeps the last few blocks, since hits come in neighbourhoods."""
+
+    def __init__(self, sections: Sections, n_docs: int) -> None:
+        self._origin = sections.origin
+        self._first = np.frombuffer(sections.section("documents.first"), dtype="<u4")
+        self._offsets = np.frombuffer(sections.section("documents.offsets"), dtype="<u8")
+        self._raw = np.frombuffer(sections.section("documents.raw"), dtype="<u4")
+        self._frames = sections.section("documents")
+        self._cache: OrderedDict[int, tuple[memoryview, list[int]]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._check(n_docs)
+
+    def _check(self, n_docs: int) -> None:
+        blocks = len(self._raw)
+        sound = (
+            len(self._first) == len(self._offsets) == blocks + 1
+            and self._first[0] == 0
+            and self._first[-1] == n_docs
+            and self._offsets[0] == 0
+            and self._offsets[-1] == len(self._frames)
+            and bool(np.all(self._first[1:] > self._first[:-1]))
+            and bool(np.all(self._offsets[1:] > self._offsets[:-1]))
+            and (blocks == 0 or int(self._raw.max()) <= MAX_BLOCK_BYTES)
+        )
+        if not sound:
+            raise CorruptionError(
+                self._origin, 0, f"blocks of {n_docs} documents", "a contradictory block table"
+            )
+
+    def body(self, doc: int) -> memoryview:
+        """The stored bytes of one document."""
+        block = int(np.searchsorted(self._first, doc, side="right")) - 1
+        raw, ends = self._block(block)
+        return _slice(raw, ends, doc - int(self._first[block]))
+
+    def bodies(self) -> Iterator[memoryview]:
+        """All bodies, in doc order; blocks are not cached."""
+        for block in range(len(self._raw)):
+            raw, ends = self._decode(block)
+            for position in range(len(ends)):
+                yield _slice(raw, ends, position)
+
+    def _block(self, block: int) -> tuple[memoryview, list[int]]:
+        with self._lock:
+            found = self._cache.get(block)
+            if found is not None:
+                self._cache.move_to_end(block)
+                return found
+        decoded = self._decode(block)
+        with self._lock:
+            self._cache[block] = decoded
+            while len(self._cache) > CACHED_BLOCKS:
+                self._cache.popitem(last=False)
+        return decoded
+
+    def _decode(self, block: int) -> tuple[memoryview, list[int]]:
+        start, end = int(self._offsets[block]), int(self._offsets[block + 1])
+        raw = memoryview(
+            decompress(
+                self._frames[start:end], int(self._raw[block]), origin=self._origin, offset=start
+            )
+        )
+        count = int(self._first[block + 1]) - int(self._first[block])
+        ends = (
+            np.frombuffer(raw[: 4 * count], dtype="<u4").astype(np.int64)
+            if len(raw) >= 4 * count
+            else np.empty(0, dtype=np.int64)
+        )
+        bodies = raw[4 * count :]
+        if len(ends) != count or np.any(np.diff(ends, prepend=0) < 0) or ends[-1] != len(bodies):
+            raise CorruptionError(
+                self._origin, start, f"a block of {count} documents", f"{len(raw)} bytes"
+            )
+        return bodies, ends.tolist()
+
+
+def _slice(raw: memoryview, ends: list[int], position: int) -> memoryview:
+    return raw[ends[position - 1] if position else 0 : ends[position]]

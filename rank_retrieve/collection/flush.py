@@ -1,0 +1,102 @@
+"""From the memtable to a published segment.
+
+    1. write the new segment file, and a new deletions file for each segment that lost documents
+    2. start a new WAL file, when nothing in the old ones is needed any more
+    3. publish the manifest, which syncs the new names first: the one atomic step
+    4. delete what the new manifest no longer names
+
+A crash before step 3 leaves unreferenced files, which the next recovery removes; a crash after
+it leaves the new state. Nothing is changed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from rank_retrieve.collection.live import DELETIONS_KIND, LiveSegment
+from rank_retrieve.collection.segment import SEGMENT_KIND, Segment, write_segment
+from rank_retrieve.collection.store import CollectionStore, DiskSegment
+from rank_retrieve.persistence.files import deletions_name, segment_name
+from rank_retrieve.persistence.manifest import CollectionEntry, SegmentEntry
+from rank_retrieve.persistence.segment import SegmentReader, SegmentWriter
+
+if TYPE_CHECKING:
+    from rank_retrieve.persistence.directory import Directory
+
+
+class FileNumbers:
+    """Names for new files; a number is never used twice in the life of a database."""
+
+    def __init__(self, next_number: int) -> None:
+        self.next = next_number
+
+    def take(self, name: Callable[[int], str]) -> str:
+        """For example segment-0000000007.rrs, by `files.segment_name`."""
+        number, self.next = self.next, self.next + 1
+        return name(number)
+
+
+class FlushedStore:
+    """One collection's part of a flush: files written, entry to publish."""
+
+    def __init__(
+        self, store: CollectionStore, directory: Directory, numbers: FileNumbers, lsn: int
+    ) -> None:
+        self.store = store
+        self.disk: list[DiskSegment] = []
+        entries: list[SegmentEntry] = []
+        for part in store.disk:
+            part.publish()
+            if part.n_live:
+                entries.append(_with_deletions(part, directory, numbers))
+                self.disk.append(part)
+        added = _write_memtable(store, directory, numbers)
+        if added is not None:
+            entries.append(added.entry)
+            self.disk.append(added)
+        self.entry: CollectionEntry = msgspec.structs.replace(
+            store.entry, segments=entries, flushed_lsn=lsn
+        )
+
+
+def open_segment(
+    store: CollectionStore, files: Mapping[str, SegmentReader], entry: SegmentEntry
+) -> DiskSegment:
+    """A published segment with its deletions, from files that are open already."""
+    segment = Segment(entry.name, files[entry.name], store.schema)
+    deletions = None if entry.deletions is None else files[entry.deletions.name]
+    return DiskSegment(LiveSegment.open(segment, deletions), entry=entry)
+
+
+def _with_deletions(part: DiskSegment, directory: Directory, numbers: FileNumbers) -> SegmentEntry:
+    if not part.changed:
+        return part.entry
+    writer = SegmentWriter(directory, numbers.take(deletions_name), kind=DELETIONS_KIND)
+    try:
+        part.visible.write_deletions(writer)
+        info = writer.finish()
+    except BaseException:
+        writer.abandon()
+        raise
+    return msgspec.structs.replace(part.entry, deletions=info)
+
+
+def _write_memtable(
+    store: CollectionStore, directory: Directory, numbers: FileNumbers
+) -> DiskSegment | None:
+    contents = store.drain()
+    if contents is None:
+        return None
+    writer = SegmentWriter(directory, numbers.take(segment_name), kind=SEGMENT_KIND)
+    try:
+        write_segment(writer, store.schema, contents, store.vocabularies)
+        info = writer.finish()
+    except BaseException:
+        writer.abandon()
+        raise
+    entry = SegmentEntry(info.name, info.size, info.checksum, len(contents.records))
+    reader = SegmentReader.open(directory, info.name, kind=SEGMENT_KIND, expected=info)
+    return open_segment(store, {info.name: reader}, entry)

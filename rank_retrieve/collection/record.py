@@ -1,0 +1,135 @@
+"""A document on its way to disk: checked, split and serialised once, never touched again.
+
+    document  {"id": "d1", "title": "...", "text": "...", "vector": [...], "year": 2021}
+    id        "d1"
+    body      msgpack of {"title": "...", "text": "...", "year": 2021}
+    vectors   {"vector": float32 [dim]}
+
+The body's bytes are the same in the write-ahead log, in the memtable and in a segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from rank_retrieve.collection.schema import ID, Schema
+from rank_retrieve.errors import CorruptionError, InvalidArgument, ResourceExhausted
+from rank_retrieve.types import Float32s
+
+MAX_ID_BYTES = 2_048
+MAX_BODY_BYTES = 256 << 20
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
+
+
+@dataclass(slots=True)
+class Record:
+    """One document in stored form.
+
+    encoded: the vector fields whose vector came from the collection's encoder; `get` leaves
+        these out, since the user never put them in.
+    """
+
+    id: str
+    body: bytes
+    vectors: dict[str, Float32s] = field(default_factory=dict)
+    encoded: frozenset[str] = frozenset()
+
+    @property
+    def nbytes(self) -> int:
+        """Roughly what the record occupies in the log and in memory."""
+        return len(self.body) + sum(v.nbytes for v in self.vectors.values()) + len(self.id) + 32
+
+
+def check_id(value: object) -> str:
+    """The id itself, or InvalidArgument."""
+    if not isinstance(value, str):
+        raise InvalidArgument("id", value, "must be a string", "convert it with str(...)")
+    if not value:
+        raise InvalidArgument("id", value, "must not be empty")
+    try:
+        size = len(value) if value.isascii() else len(value.encode("utf-8"))
+    except UnicodeEncodeError as error:
+        raise InvalidArgument("id", value, f"is not valid Unicode: {error.reason}") from error
+    if size > MAX_ID_BYTES:
+        raise InvalidArgument("id", value, f"has {size} bytes, at most {MAX_ID_BYTES} are allowed")
+    return value
+
+
+def to_record(schema: Schema, document: Mapping[str, Any]) -> Record:
+    """Check a document and serialise it.
+
+    Raises InvalidArgument naming the id, the field and the value, or DimensionMismatch.
+    """
+    from rank_retrieve.dense.validate import as_vector
+    from rank_retrieve.filters import check_metadata
+
+    if not isinstance(document, Mapping):
+        raise InvalidArgument("document", document, "must be a dict")
+    if ID not in document:
+        raise InvalidArgument("document", sorted(map(str, document))[:8], "has no 'id'")
+    identity = check_id(document[ID])
+    body: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    vectors: dict[str, Float32s] = {}
+    for name, value in document.items():
+        if name in schema.vectors:
+            if value is not None:
+                spec = schema.vectors[name]
+                vectors[name] = as_vector(value, spec.dim, spec.metric, name)
+        elif name in schema.texts:
+            if value is not None and not isinstance(value, str):
+                raise InvalidArgument(
+                    f"{name} of document {identity!r}", value, "must be a string or None"
+                )
+            body[name] = value
+        elif name != ID:
+            body[name] = metadata[name] = value
+    if metadata:
+        check_metadata(metadata)
+    try:
+        encoded = _encode(body)
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(
+            f"document {identity!r}",
+            error.object[error.start : error.end],
+            "holds text that is not valid Unicode (a lone surrogate)",
+            "decode the source with errors='replace'",
+        ) from error
+    except (TypeError, OverflowError, RecursionError) as error:
+        raise InvalidArgument(
+            f"document {identity!r}", type(error).__name__, f"cannot be stored: {error}"
+        ) from error
+    if len(encoded) > MAX_BODY_BYTES:
+        raise ResourceExhausted(
+            f"document {identity!r}",
+            f"{len(encoded)} bytes, at most {MAX_BODY_BYTES}",
+            "split it into passages",
+        )
+    return Record(identity, encoded, vectors)
+
+
+def decode_body(body: bytes | memoryview, origin: str) -> dict[str, Any]:
+    """The document without id and vectors; CorruptionError if it is not what was stored."""
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise CorruptionError(origin, 0, "a msgpack document", str(error)) from error
+
+
+def texts_of(body: Mapping[str, Any], fields: Collection[str]) -> list[str]:
+    """The texts of some fields, empty where a document has none."""
+    return [body.get(name) or "" for name in fields]
+
+
+def to_document(
+    identity: str, body: Mapping[str, Any], vectors: Mapping[str, Float32s]
+) -> dict[str, Any]:
+    """The document as it was put: id first, then its fields."""
+    return {ID: identity, **body, **{name: np.array(row) for name, row in vectors.items()}}

@@ -1,0 +1,52 @@
+"""`rr.open`: the way in."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from rank_retrieve.collection.database import DURABILITIES, Database, Durability
+from rank_retrieve.collection.opening import open_path
+from rank_retrieve.errors import InvalidArgument
+from rank_retrieve.persistence import Directory
+
+FLUSH_BYTES = 64 << 20
+SYNC_INTERVAL_S = 0.2
+
+
+def open(  # noqa: A001 - the public name is fixed
+    path: str | os.PathLike[str] | Directory,
+    mode: Literal["r", "w"] = "w",
+    *,
+    durability: Durability = "sync",
+    flush_bytes: int = FLUSH_BYTES,
+    sync_interval_s: float = SYNC_INTERVAL_S,
+) -> Database:
+    """Open the database in a directory, recovering it if its last writer crashed.
+
+    path: a directory; ":memory:" for a database that lives as long as its handle; or any
+        `rank_retrieve.persistence.Directory`.
+    mode: "w" reads and writes, makes the directory if there is none, and locks out other
+        writers; "r" reads, writes nothing at all, and needs no lock.
+    durability: when a write is acknowledged. "sync" and "group": when it survives power loss
+        (concurrent writers share a sync). "async": when it survives a kill; it survives power
+        loss `sync_interval_s` later. "none": at once; it is durable after flush, sync or close.
+    flush_bytes: how much is kept in memory before it is moved to a segment file.
+
+    Raises NotFound (mode "r", no index there), LockedError (another writer), InvalidArgument (a
+    file, or a directory of other files), FormatVersionError, CorruptionError.
+    """
+    if mode not in ("r", "w"):
+        raise InvalidArgument("mode", mode, 'must be "r" or "w"')
+    if durability not in DURABILITIES:
+        raise InvalidArgument("durability", durability, f"must be one of {DURABILITIES}")
+    if isinstance(flush_bytes, bool) or not isinstance(flush_bytes, int) or flush_bytes < 1:
+        raise InvalidArgument("flush_bytes", flush_bytes, "must be a positive whole number")
+    if not isinstance(sync_interval_s, int | float) or not 0 < sync_interval_s < 3600:
+        raise InvalidArgument("sync_interval_s", sync_interval_s, "must be in 0..3600 seconds")
+    return Database(
+        open_path(path, mode),
+        durability=durability,
+        flush_bytes=flush_bytes,
+        sync_interval_s=sync_interval_s,
+    )

@@ -1,0 +1,128 @@
+"""The state behind one collection's handle: disk segments, memtable, encoder.
+
+Everything here is guarded by the database's lock. Readers never see this object: they get a
+`Snapshot` over the immutable segments that `visible()` returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rank_retrieve.collection.batch import Change
+from rank_retrieve.collection.encoders import (
+    EncoderSettings,
+    TrainableEncoder,
+    unfitted_encoder,
+)
+from rank_retrieve.collection.live import LiveSegment
+from rank_retrieve.collection.memtable import Memtable, Tracked, find_live
+from rank_retrieve.collection.record import Record
+from rank_retrieve.collection.schema import Schema
+from rank_retrieve.collection.segment import Contents
+from rank_retrieve.types import Encoder
+
+if TYPE_CHECKING:
+    from rank_retrieve.analysis import Vocabulary
+    from rank_retrieve.collection.snapshot import Snapshot
+    from rank_retrieve.persistence.manifest import CollectionEntry, SegmentEntry
+
+
+@dataclass(eq=False)
+class DiskSegment(Tracked):
+    """A published segment file, as its manifest entry names it."""
+
+    entry: SegmentEntry = field(kw_only=True)
+
+
+class CollectionStore:
+    """entry: what the manifest says. encoder: fitted, or None."""
+
+    def __init__(self, entry: CollectionEntry, schema: Schema) -> None:
+        self.entry, self.schema = entry, schema
+        self.encoder: Encoder | None = None
+        self.settings: EncoderSettings | None = None
+        self.unfitted: TrainableEncoder | None = None
+        self.dropped = False
+        self.disk: list[DiskSegment] = []
+        self.vocabularies: dict[str, Vocabulary] = self._new_vocabularies()
+        self.memtable = Memtable(schema, self.vocabularies)
+        self.dirty = False
+        self._visible: tuple[LiveSegment, ...] | None = None
+        self.view: Snapshot | None = None
+        self.view_parts: tuple[LiveSegment, ...] | None = None
+
+    def _new_vocabularies(self) -> dict[str, Vocabulary]:
+        from rank_retrieve.analysis import Vocabulary, get_analyzer
+
+        return {
+            group.name: Vocabulary(get_analyzer(group.analyzer)) for group in self.schema.groups
+        }
+
+    def attach_settings(self, settings: EncoderSettings | None) -> None:
+        """Take over the stored settings; an encoder that can be trained is made anew."""
+        self.settings = settings
+        if settings is not None:
+            self.unfitted = unfitted_encoder(settings)
+
+    @property
+    def encoder_field(self) -> str | None:
+        """The vector field that the encoder fills."""
+        return None if self.settings is None else self.settings.field
+
+    def __len__(self) -> int:
+        """How many live documents."""
+        return len(self.memtable) + sum(part.n_live for part in self.disk)
+
+    def get(self, identity: str) -> Record | None:
+        """The live record of an id."""
+        record = self.memtable.get(identity)
+        if record is None:
+            found = find_live(self.disk, identity)
+            if found is not None:
+                record = found[0].visible.segment.record(found[1])
+        return record
+
+    def contains(self, identity: str) -> bool:
+        """Whether an id is alive."""
+        return self.memtable.get(identity) is not None or find_live(self.disk, identity) is not None
+
+    def apply(self, changes: Mapping[str, Change]) -> int:
+        """Make a committed batch visible to the next search; how many ids were there before."""
+        replaced = 0
+        names = list(changes)
+        for part in self.disk:
+            docs = part.visible.segment.ids.find_many([name.encode("utf-8") for name in names])
+            for doc in docs[docs >= 0].tolist():
+                if part.is_live(doc):
+                    part.doomed.add(doc)
+                    replaced += 1
+        for identity, record in changes.items():
+            replaced += self.memtable.remove(identity)
+            if record is not None:
+                self.memtable.put(record)
+        self.dirty = True
+        self._visible = None
+        return replaced
+
+    def visible(self) -> tuple[LiveSegment, ...]:
+        """The segments a reader sees now, oldest first."""
+        if self._visible is None:
+            disk = [part.publish() for part in self.disk]
+            self._visible = (*disk, *self.memtable.seal())
+        return self._visible
+
+    def drain(self) -> Contents | None:
+        """What a flush has to write."""
+        return self.memtable.drain()
+
+    def flushed(self, entry: CollectionEntry, disk: list[DiskSegment]) -> None:
+        """Take over what a flush published; the memtable is empty again."""
+        self.entry, self.disk = entry, disk
+        for part, published in zip(self.disk, entry.segments, strict=True):
+            part.entry, part.changed = published, False
+        self.vocabularies = self._new_vocabularies()
+        self.memtable = Memtable(self.schema, self.vocabularies)
+        self.dirty = False
+        self._visible = None
