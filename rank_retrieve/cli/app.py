@@ -1,0 +1,67 @@
+"""The command line: one file per command, registered here.
+
+Modules of commands import the engine inside their functions, so that help and mistakes are
+answered at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from rank_retrieve.cli.delete_command import delete
+from rank_retrieve.cli.demo_command import demo
+from rank_retrieve.cli.eval_command import evaluate
+from rank_retrieve.cli.exit_codes import reporting_errors
+from rank_retrieve.cli.get_command import get
+from rank_retrieve.cli.index_command import index
+from rank_retrieve.cli.info_command import info
+from rank_retrieve.cli.search_command import search
+from rank_retrieve.cli.verify_command import verify
+from rank_retrieve.cli.warmup_command import warmup
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "demo": demo,
+    "index": index,
+    "search": search,
+    "get": get,
+    "delete": delete,
+    "info": info,
+    "verify": verify,
+    "eval": evaluate,
+    "warmup": warmup,
+}
+
+app = typer.Typer(
+    name="rank-retrieve",
+    help="Embedded hybrid retrieval: BM25, vectors and filters in one crash-safe directory.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for _name, _command in COMMANDS.items():
+    app.command(_name)(reporting_errors(_command))
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        import rank_retrieve
+
+        typer.echo(f"rank-retrieve {rank_retrieve.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command that `sys.argv` asks for, and exit with its code."""
+    app()
