@@ -162,7 +162,7 @@ class Database:
                 raise AlreadyExists("collection", name, "get it with get_collection")
             assert self._wal is not None
             number = self._manifest.next_collection_id
-            entry = CollectionEntry(number, name, stored, flushed_lsn=self._wal.last_lsn)
+            entry = CollectionEntry(number, name, stored)
             store = CollectionStore(entry, schema)
             store.attach_settings(settings)
             file = None
@@ -336,6 +336,9 @@ class Database:
     def _publish(self, **changes: Any) -> None:
         """Replace the manifest, then delete the files that it no longer names."""
         before = self._manifest
+        assert self._wal is not None
+        # a manifest must not outlive what was committed before it, or there would be holes
+        self._sync_to(self._wal.last_lsn)
         after: Manifest = msgspec.structs.replace(
             before,
             generation=before.generation + 1,

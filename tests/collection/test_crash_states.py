@@ -198,3 +198,22 @@ def test_without_syncs_the_recovered_state_is_still_a_prefix(durability: Any) ->
         with rr.open(crash.directory()) as db:
             found = contents(db)
         assert found in history.states[: crash.marks[-1] + 2]
+
+
+@pytest.mark.parametrize("durability", ["async", "none"])
+def test_a_manifest_never_outruns_an_unsynced_log(durability: Any) -> None:
+    """One collection is made and flushed alone while another has writes that nobody synced."""
+    history = History(durability)
+    history.write(["a"], [])
+    history.create("other")
+    history.write(["b"], [])
+    history.db.get_collection("c").flush()
+    history.commit(
+        lambda state: state["other"].update({"x": doc("x", 9)}),
+        lambda: history.db.get_collection("other").put(doc("x", 9)),
+    )
+    history.write(["d"], [])
+    history.db.get_collection("c").flush()
+    for crash in crashes(history):
+        with rr.open(crash.directory()) as db:
+            assert contents(db) in history.states[: crash.marks[-1] + 2]
