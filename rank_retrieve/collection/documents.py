@@ -29,33 +29,43 @@ CACHED_BLOCKS = 16
 MAX_BLOCK_BYTES = MAX_BODY_BYTES + BLOCK_BYTES + (4 << 20)
 
 
-def write_documents(sink: SectionSink, bodies: Iterable[bytes | memoryview]) -> None:
-    """Write the bodies, in doc order."""
-    first, offsets, raw_sizes, frames = [0], [0], [], []
-    block: list[bytes | memoryview] = []
-    size = n_docs = 0
+class DocumentBlocks:
+    """Bodies in doc order as compressed blocks; made in any thread, then written."""
 
-    def close_block() -> None:
+    def __init__(self, bodies: Iterable[bytes | memoryview]) -> None:
+        self._first, self._offsets = [0], [0]
+        self._raw_sizes: list[int] = []
+        self._frames: list[bytes] = []
+        block: list[bytes | memoryview] = []
+        size = 0
+        for body in bodies:
+            if block and size + len(body) > BLOCK_BYTES:
+                self._close(block)
+                block, size = [], 0
+            block.append(body)
+            size += len(body) + 4
+        if block:
+            self._close(block)
+
+    def _close(self, block: list[bytes | memoryview]) -> None:
         ends = np.cumsum([len(body) for body in block], dtype=np.uint32)
         raw = b"".join([ends.astype("<u4").tobytes(), *block])
-        frames.append(compress(raw))
-        first.append(n_docs)
-        offsets.append(offsets[-1] + len(frames[-1]))
-        raw_sizes.append(len(raw))
+        self._frames.append(compress(raw))
+        self._first.append(self._first[-1] + len(block))
+        self._offsets.append(self._offsets[-1] + len(self._frames[-1]))
+        self._raw_sizes.append(len(raw))
 
-    for body in bodies:
-        if block and size + len(body) > BLOCK_BYTES:
-            close_block()
-            block, size = [], 0
-        block.append(body)
-        size += len(body) + 4
-        n_docs += 1
-    if block:
-        close_block()
-    sink.add("documents.first", np.array(first, dtype="<u4"))
-    sink.add("documents.offsets", np.array(offsets, dtype="<u8"))
-    sink.add("documents.raw", np.array(raw_sizes, dtype="<u4"))
-    sink.add("documents", *frames)
+    def write(self, sink: SectionSink) -> None:
+        """Store the four sections."""
+        sink.add("documents.first", np.array(self._first, dtype="<u4"))
+        sink.add("documents.offsets", np.array(self._offsets, dtype="<u8"))
+        sink.add("documents.raw", np.array(self._raw_sizes, dtype="<u4"))
+        sink.add("documents", *self._frames)
+
+
+def write_documents(sink: SectionSink, bodies: Iterable[bytes | memoryview]) -> None:
+    """Write the bodies, in doc order."""
+    DocumentBlocks(bodies).write(sink)
 
 
 class DocumentStore:

@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 import numpy as np
 
-from rank_retrieve.collection.documents import DocumentStore, write_documents
+from rank_retrieve.collection.documents import DocumentBlocks, DocumentStore
 from rank_retrieve.collection.forward import joined
 from rank_retrieve.collection.ids import IdTable, write_ids
 from rank_retrieve.collection.record import Record, decode_body, texts_of, to_document
@@ -92,6 +93,11 @@ class Contents:
     forwards: dict[str, ForwardIndex]
     metadata: list[dict[str, Any]]
 
+    @property
+    def vector_fields(self) -> list[str]:
+        """The fields in which some document has a vector, in order of first appearance."""
+        return list(dict.fromkeys(name for record in self.records for name in record.vectors))
+
     @classmethod
     def of(
         cls, schema: Schema, records: list[Record], vocabularies: Mapping[str, Vocabulary]
@@ -138,29 +144,42 @@ def write_segment(
     bodies: bool = True,
 ) -> None:
     """Write every section of a segment; `bodies=False` for a segment of the memtable."""
-    from rank_retrieve.filters.columns import write_columns
-    from rank_retrieve.lexical.inverted_index import write_inverted_index
-
-    records = contents.records
-    fields = [name for name in schema.vectors if any(name in r.vectors for r in records)]
-    meta = SegmentMeta(len(records), [group.name for group in schema.groups], fields)
+    meta = SegmentMeta(
+        len(contents.records), [group.name for group in schema.groups], contents.vector_fields
+    )
     sink.add("meta", msgspec.msgpack.encode(meta))
-    write_ids(sink, [record.id for record in records])
-    if bodies:
-        write_documents(sink, (record.body for record in records))
+    if not bodies:
+        _write_structures(sink, schema, contents, vocabularies)
+        return
+    # compression lets go of the GIL, and so do the kernels that it runs beside
+    with ThreadPoolExecutor(1) as pool:
+        blocks = pool.submit(DocumentBlocks, [record.body for record in contents.records])
+        _write_structures(sink, schema, contents, vocabularies)
+        blocks.result().write(sink)
+
+
+def _write_structures(
+    sink: SectionSink,
+    schema: Schema,
+    contents: Contents,
+    vocabularies: Mapping[str, Vocabulary],
+) -> None:
+    """All sections except `meta` and the bodies."""
+    from rank_retrieve.filters.columns import write_columns
+    from rank_retrieve.lexical import write_inverted_index
+
+    write_ids(sink, [record.id for record in contents.records])
     for group in schema.groups:
-        arena, offsets = vocabularies[group.name].arena()
         write_inverted_index(
             sink,
             group.name,
             contents.forwards[group.name],
-            arena,
-            offsets,
+            *vocabularies[group.name].arena(),
             group.field_units,
             group.scale,
         )
-    for name in fields:
-        _write_vector_field(sink, name, records)
+    for name in contents.vector_fields:
+        _write_vector_field(sink, name, contents.records)
     write_columns(sink, contents.metadata)
 
 
@@ -270,7 +289,7 @@ class Segment:
         """The documents' metadata, by column."""
         from rank_retrieve.filters.columns import Columns
 
-        return self._once("columns", lambda: Columns.open(self._sections))
+        return self._once("columns", lambda: Columns.open(self._sections, n_docs=self.n_docs))
 
     def stored(self, doc: int) -> dict[str, Any]:
         """The fields of a document except id and vectors."""

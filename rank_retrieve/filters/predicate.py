@@ -4,7 +4,7 @@
     {"a": 1, "b": {"$ne": 2}}     AllOf((Where(a, Equal(1)), Not(Where(b, Equal(2)))))
 
 `matches` is the specification, in plain Python over one document; `evaluate` gives the same
-answer for all documents of a segment at once. Two values decide the rest: a path that reaches
+answer for all documents of a segment at once. One rule decides the rest: a path that reaches
 nothing fits no condition, and `Not` turns that around, so a missing field matches `$ne`,
 `$nin`, `$not` and `$exists: false` only.
 """

@@ -111,36 +111,50 @@ def _precedes(arena: Any, starts: Any, ends: Any, keys: Any, left: Any, right: A
     return left_at == left_end
 
 
-@kernel(f"void({_BYTES}, {_INT64S}, {_INT64S}, uint64[::1], int64[::1], int64[::1])")
-def sort_terms(arena: Any, starts: Any, ends: Any, keys: Any, order: Any, spare: Any) -> None:
-    """Stable merge sort of terms by their bytes: order receives term numbers, least first.
-
-    keys and spare are scratch of the same length; equal terms keep their order.
-    """
-    n_terms = len(order)
-    for term in range(n_terms):
-        order[term] = np.int64(term)
+@kernel(f"void({_BYTES}, {_INT64S}, {_INT64S}, uint64[::1])")
+def prefix_keys(arena: Any, starts: Any, ends: Any, keys: Any) -> None:
+    """The first eight bytes of each term as a number that orders like them."""
+    for term in range(len(keys)):
         keys[term] = _prefix_key(arena, starts[term], ends[term])
-    width = np.int64(1)
-    while width < n_terms:
-        low = np.int64(0)
-        while low < n_terms:
-            middle = min(low + width, np.int64(n_terms))
-            high = min(low + width + width, np.int64(n_terms))
-            left, right = low, middle
-            for place in range(low, high):
-                if left < middle and (
-                    right >= high or _precedes(arena, starts, ends, keys, order[left], order[right])
-                ):
-                    spare[place] = order[left]
-                    left += np.int64(1)
-                else:
-                    spare[place] = order[right]
-                    right += np.int64(1)
-            low = high
-        for place in range(n_terms):
-            order[place] = spare[place]
-        width += width
+
+
+@kernel(f"void({_BYTES}, {_INT64S}, {_INT64S}, uint64[::1], int64[::1], int64[::1])")
+def settle_equal_keys(
+    arena: Any, starts: Any, ends: Any, keys: Any, order: Any, spare: Any
+) -> None:
+    """Put terms that are in order of their keys in order of all their bytes.
+
+    Each run of equal keys is merge-sorted, so that long terms with one beginning stay cheap;
+    equal terms keep their order. spare is scratch of the length of order.
+    """
+    n_terms = np.int64(len(order))
+    first = np.int64(0)
+    while first < n_terms:
+        last = first + np.int64(1)
+        while last < n_terms and keys[order[last]] == keys[order[first]]:
+            last += np.int64(1)
+        width = np.int64(1)
+        while width < last - first:
+            low = first
+            while low < last:
+                middle = min(low + width, last)
+                high = min(low + width + width, last)
+                left, right = low, middle
+                for place in range(low, high):
+                    if left < middle and (
+                        right >= high
+                        or _precedes(arena, starts, ends, keys, order[left], order[right])
+                    ):
+                        spare[place] = order[left]
+                        left += np.int64(1)
+                    else:
+                        spare[place] = order[right]
+                        right += np.int64(1)
+                low = high
+            for place in range(first, last):
+                order[place] = spare[place]
+            width += width
+        first = last
 
 
 @kernel(f"void({_BYTES}, {_INT64S}, {_INT64S}, {_INT64S}, uint8[::1], {_INT64S})")

@@ -133,9 +133,10 @@ def sort_terms(arena: UInt8s, starts: Int64s, ends: Int64s) -> Int64s:
     """The order of terms by their bytes, least first: int64 [n]."""
     from rank_retrieve.lexical import _invert_kernels as kernels
 
-    order = np.empty(len(starts), dtype=np.int64)
     keys = np.empty(len(starts), dtype=np.uint64)
-    kernels.sort_terms(arena, starts, ends, keys, order, np.empty_like(order))
+    kernels.prefix_keys(arena, starts, ends, keys)
+    order = np.argsort(keys, kind="stable").astype(np.int64, copy=False)
+    kernels.settle_equal_keys(arena, starts, ends, keys, order, np.empty_like(order))
     return order
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rank_retrieve.codecs import _bitpack_kernels as kernels
@@ -87,6 +87,7 @@ def test_blocks_have_the_bytes_of_the_format_and_come_back(
 
 @settings(deadline=None, max_examples=30)
 @given(blocks, st.integers(0, 9))
+@example((8, list(range(240, 256))), 0)  # every place of a word beside the end of the buffer
 def test_kernels_agree_with_their_plain_python(block: tuple[int, list[int]], after: int) -> None:
     bits, values = block
     n, source = len(values), int64s(*values)

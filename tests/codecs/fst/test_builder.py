@@ -203,3 +203,28 @@ def test_kernels_agree_with_their_plain_python(words: list[bytes]) -> None:
     expected = bytes_of(words)
     with plain_python(kernels):
         assert bytes_of(words) == expected
+
+
+@settings(deadline=None, max_examples=25)
+@given(terms)
+def test_nodes_of_one_hash_are_still_told_apart(words: list[bytes]) -> None:
+    with plain_python(kernels), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "_hash_node", lambda *_: np.uint64(0))
+        content = bytes_of(words)
+    result = fst.Fst.open(content, origin="test")
+    result.verify()
+    assert [term for term, _ in result.items()] == sorted(set(words))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [b"ax", b"axyz", b"bxyz", b"c"],  # a chain that ends a term, and one that does not
+        [b"a", b"ax", b"ay", b"bx", b"by"],  # two branches with the same transitions
+    ],
+)
+def test_a_node_that_ends_a_term_is_not_taken_for_one_that_does_not(words: list[bytes]) -> None:
+    with plain_python(kernels), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "_hash_node", lambda *_: np.uint64(0))
+        content = fst.build(*arena_of(words), np.zeros(len(words), dtype=np.int64))
+    assert list(fst.Fst.open(content, origin="test")) == words

@@ -1,11 +1,13 @@
 import fnmatch
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rank_retrieve.codecs import fst
+from rank_retrieve.codecs.fst import _read_kernels as kernels
 from rank_retrieve.codecs.fst._utf8 import byte_sequences
 from rank_retrieve.errors import InvalidArgument
 from tests.codecs.fst.oracle import fst_of
@@ -117,6 +119,14 @@ def test_a_pattern_without_matches_finds_nothing() -> None:
     nothing = fst.regex("a[^\\W\\w]b")
     assert not nothing.matches(b"ab")
     assert list(fst_of([b"", b"ab"]).search(nothing)) == []
+
+
+def test_a_walk_stops_where_nothing_can_match_any_more() -> None:
+    pattern = fst.regex("ab[^\\w\\W]|c")
+    frame = np.empty(kernels.STACK_COLUMNS, dtype=np.int64)
+    kernels.begin(pattern.program, frame)
+    assert kernels.advance(pattern.program, frame.copy(), ord("a")) == -1
+    assert kernels.advance(pattern.program, frame.copy(), ord("c")) == 1
 
 
 atoms = st.one_of(
