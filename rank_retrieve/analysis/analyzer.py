@@ -48,6 +48,7 @@ class Analyzer:
         self._stop_words: frozenset[str] = (
             recipes.stop_words(recipe.stop_words) if recipe.stop_words else frozenset()
         )
+        self._encoded_stop_words = frozenset(word.encode() for word in self._stop_words)
         self._verbatim = recipe.scheme == "whitespace"
         self._of_thread = threading.local()
         self._finished: dict[str, bytes | None] = {}
@@ -104,16 +105,20 @@ class Analyzer:
 
         At most MAX_TERM_BYTES bytes each. The stemmer runs once over all of them.
         """
+        return self.finish_encoded([raw.encode() for raw in raw_terms])
+
+    def finish_encoded(self, raw_terms: list[bytes]) -> list[bytes | None]:
+        """`finish` for UTF-8, as the kernel leaves raw terms: most need not become strings."""
         if self._verbatim:
-            return [raw.encode() for raw in raw_terms]
+            return list(raw_terms)
         words = [
-            raw if raw.isascii() and "'" not in raw else self._normalised(raw) for raw in raw_terms
+            raw if raw.isascii() and b"'" not in raw else self._normalised(raw.decode()).encode()
+            for raw in raw_terms
         ]
-        stopped = self._stop_words
-        stems = self._stem(words)
+        stopped = self._encoded_stop_words
         return [
-            _bounded_bytes(stem) if word not in stopped else None
-            for word, stem in zip(words, stems, strict=True)
+            None if word in stopped else (stem or None)
+            for word, stem in zip(words, self._stem(words), strict=True)
         ]
 
     def _normalised(self, raw: str) -> str:
@@ -127,14 +132,20 @@ class Analyzer:
             word = self._rule(word)
         return word
 
-    def _stem(self, words: list[str]) -> list[str]:
-        if self.recipe.stemmer is None:
-            return words
+    def _stem(self, words: list[bytes]) -> list[bytes]:
+        """The stems, cut to MAX_TERM_BYTES where that is needed at all."""
+        algorithm = self.recipe.stemmer
+        stems = words if algorithm is None else self._stems(words, algorithm)
+        if max(map(len, stems), default=0) > MAX_TERM_BYTES:
+            stems = [_bounded(stem) for stem in stems]
+        return stems
+
+    def _stems(self, words: list[bytes], algorithm: str) -> list[bytes]:
         stemmer = getattr(self._of_thread, "stemmer", None)
         if stemmer is None:
             # a Snowball stemmer keeps the word it works on, so threads cannot share one
-            stemmer = self._of_thread.stemmer = _new_stemmer(self.recipe.stemmer)
-        stems: list[str] = stemmer.stemWords(words)
+            stemmer = self._of_thread.stemmer = _new_stemmer(algorithm)
+        stems: list[bytes] = stemmer.stemWords(words)
         return stems
 
     def _finish_one(self, raw: str) -> bytes | None:
@@ -189,11 +200,10 @@ def check_text(text: object, argument: str) -> None:
         ) from None
 
 
-def _bounded_bytes(term: str) -> bytes | None:
-    encoded = term.encode()
-    if len(encoded) > MAX_TERM_BYTES:
-        encoded = encoded[:MAX_TERM_BYTES].decode("utf-8", "ignore").encode()
-    return encoded or None
+def _bounded(term: bytes) -> bytes:
+    if len(term) <= MAX_TERM_BYTES:
+        return term
+    return term[:MAX_TERM_BYTES].decode("utf-8", "ignore").encode()
 
 
 def _new_stemmer(algorithm: str) -> Any:

@@ -7,6 +7,7 @@ occurrence costs a look-up in the kernel's table.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,7 +55,7 @@ class Vocabulary:
         self._arena = np.empty(_FIRST_ARENA_BYTES, dtype=np.uint8)
         self._arena_offsets = np.zeros(_FIRST_SLOTS // 2 + 1, dtype=np.int64)
         self._final_of_raw = np.empty(_FIRST_SLOTS // 2, dtype=np.int32)
-        self._n_raw = 0
+        self._n_raw = self._n_taken = self._n_finished = 0
         self._scratch_words = np.zeros(32, dtype=np.uint64)
         self._ids: dict[bytes, int] = {}
 
@@ -83,19 +84,38 @@ class Vocabulary:
         for position, text in enumerate(texts):
             if type(text) is not str or not text.isascii():
                 check_text(text, f"texts[{position}]")
-        chunks = [self._analyze_chunk(chunk) for chunk in _chunks(texts)]
+        self._n_taken = self._n_finished
+        chunks = list(_chunks(texts))
         if len(chunks) == 1:
-            return chunks[0]
-        offsets = np.zeros(len(texts) + 1, dtype=np.int64)
-        n_texts = n_tokens = 0
-        for chunk in chunks:
-            offsets[n_texts + 1 : n_texts + len(chunk) + 1] = chunk.offsets[1:] + n_tokens
-            n_texts += len(chunk)
-            n_tokens += len(chunk.tokens)
-        tokens = [chunk.tokens for chunk in chunks]
-        return TokenRuns(np.concatenate([*tokens, np.empty(0, np.int32)]), offsets)
+            cut = [self._cut(chunks[0])]
+            self._finish(*self._take())
+        else:
+            # the kernel lets go of the GIL: the next chunk is cut while new terms are stemmed
+            with ThreadPoolExecutor(1) as pool:
+                cut, finishing = [], []
+                for chunk in chunks:
+                    cut.append(self._cut(chunk))
+                    finishing.append(pool.submit(self._finish, *self._take()))
+                for finished in finishing:
+                    finished.result()
+        return self._numbered(cut)
 
-    def _analyze_chunk(self, texts: Sequence[str]) -> TokenRuns:
+    def _numbered(self, cut: Sequence[tuple[Int32s, Int64s]]) -> TokenRuns:
+        """Raw tokens of consecutive texts as final terms, end to end."""
+        from rank_retrieve.analysis import _tokenizer_kernels as kernels
+
+        tokens = [np.empty(0, dtype=np.int32)]
+        offsets = [np.zeros(1, dtype=np.int64)]
+        n_tokens = 0
+        for raw_tokens, raw_offsets in cut:
+            kept = kernels.finish_tokens(raw_tokens, raw_offsets, self._final_of_raw)
+            tokens.append(raw_tokens[:kept])
+            offsets.append(raw_offsets[1:] + n_tokens)
+            n_tokens += kept
+        return TokenRuns(np.concatenate(tokens), np.concatenate(offsets))
+
+    def _cut(self, texts: Sequence[str]) -> tuple[Int32s, Int64s]:
+        """Numbers of raw terms, and where each text ends among them."""
         from rank_retrieve.analysis import _tokenizer_kernels as kernels
 
         encoded = [text.encode() for text in texts]
@@ -130,9 +150,8 @@ class Vocabulary:
             if done == n_texts:
                 break
             self._grow(int(state[0]))
-        self._finish(int(state[0]))
-        kept = kernels.finish_tokens(tokens, offsets, self._final_of_raw)
-        return TokenRuns(tokens[:kept].copy(), offsets)
+        self._n_raw = int(state[0])
+        return tokens, offsets
 
     def _grow(self, n_raw: int) -> None:
         """Make room for more raw terms: twice what was full."""
@@ -150,22 +169,29 @@ class Vocabulary:
             self._arena_offsets = np.concatenate(
                 [self._arena_offsets, np.zeros(capacity, np.int64)]
             )
-            self._final_of_raw = np.concatenate([self._final_of_raw, np.empty(capacity, np.int32)])
         else:
             self._arena = np.concatenate([self._arena, np.empty_like(self._arena)])
 
-    def _finish(self, n_raw: int) -> None:
-        """Stop and stem the raw terms that are new."""
-        if n_raw == self._n_raw:
-            return
-        start, end = self._arena_offsets[self._n_raw], self._arena_offsets[n_raw]
-        raw_terms = self._arena[start : end - 1].tobytes().decode().split("\n")
+    def _take(self) -> tuple[int, list[bytes]]:
+        """The raw terms that nobody finishes yet, and the number of the first."""
+        first, self._n_taken = self._n_taken, self._n_raw
+        start, end = self._arena_offsets[first], self._arena_offsets[self._n_raw]
+        # every raw term is followed by a line feed
+        return first, self._arena[start:end].tobytes().split(b"\n")[:-1]
+
+    def _finish(self, first: int, raw_terms: list[bytes]) -> None:
+        """Stop and stem raw terms."""
+        end = first + len(raw_terms)
+        if end > len(self._final_of_raw):
+            larger = np.empty(2 * end, dtype=np.int32)
+            larger[:first] = self._final_of_raw[:first]
+            self._final_of_raw = larger
         ids = self._ids
-        self._final_of_raw[self._n_raw : n_raw] = [
+        self._final_of_raw[first:end] = [
             _STOPPED if term is None else ids.setdefault(term, len(ids))
-            for term in self.analyzer.finish(raw_terms)
+            for term in self.analyzer.finish_encoded(raw_terms)
         ]
-        self._n_raw = n_raw
+        self._n_finished = end
 
     def __repr__(self) -> str:
         return f"Vocabulary({self.analyzer.name!r}, {self.n_terms} terms)"

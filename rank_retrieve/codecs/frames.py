@@ -17,6 +17,8 @@ frame declares a size.
 
 from __future__ import annotations
 
+import threading
+
 import zstandard
 
 from rank_retrieve.errors import CorruptionError, InvalidArgument
@@ -36,10 +38,26 @@ def compress(content: bytes | bytearray | memoryview, level: int = 3) -> bytes:
         raise InvalidArgument(
             "content", f"{size} bytes", f"a frame holds at most {MAX_CONTENT_BYTES} bytes"
         )
-    compressor = zstandard.ZstdCompressor(
-        level=level, write_content_size=True, write_checksum=False, write_dict_id=False
-    )
-    return compressor.compress(content)
+    return _compressor(level).compress(content)
+
+
+class _Compressors(threading.local):
+    """One a level and thread: making one costs more than compressing a small frame with it."""
+
+    def __init__(self) -> None:
+        self.by_level: dict[int, zstandard.ZstdCompressor] = {}
+
+
+_compressors = _Compressors()
+
+
+def _compressor(level: int) -> zstandard.ZstdCompressor:
+    found = _compressors.by_level.get(level)
+    if found is None:
+        found = _compressors.by_level[level] = zstandard.ZstdCompressor(
+            level=level, write_content_size=True, write_checksum=False, write_dict_id=False
+        )
+    return found
 
 
 def decompress(

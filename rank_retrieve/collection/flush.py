@@ -12,10 +12,12 @@ it leaves the new state. Nothing is changed in place.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from rank_retrieve.collection.documents import DocumentBlocks
 from rank_retrieve.collection.live import DELETIONS_KIND, LiveSegment
 from rank_retrieve.collection.segment import SEGMENT_KIND, Segment, write_segment
 from rank_retrieve.collection.store import CollectionStore, DiskSegment
@@ -87,16 +89,20 @@ def _with_deletions(part: DiskSegment, directory: Directory, numbers: FileNumber
 def _write_memtable(
     store: CollectionStore, directory: Directory, numbers: FileNumbers
 ) -> DiskSegment | None:
-    contents = store.drain()
-    if contents is None:
+    records = store.memtable.records()
+    if not records:
         return None
     writer = SegmentWriter(directory, numbers.take(segment_name), kind=SEGMENT_KIND)
     try:
-        write_segment(writer, store.schema, contents, store.vocabularies)
+        # compression lets go of the GIL, and so do the kernels that it runs beside
+        with ThreadPoolExecutor(1) as pool:
+            blocks = pool.submit(DocumentBlocks, [record.body for record in records])
+            contents = store.memtable.contents()
+            write_segment(writer, store.schema, contents, store.vocabularies, blocks)
         info = writer.finish()
     except BaseException:
         writer.abandon()
         raise
-    entry = SegmentEntry(info.name, info.size, info.checksum, len(contents.records))
+    entry = SegmentEntry(info.name, info.size, info.checksum, len(records))
     reader = SegmentReader.open(directory, info.name, kind=SEGMENT_KIND, expected=info)
     return open_segment(store, {info.name: reader}, entry)

@@ -16,7 +16,7 @@ from rank_retrieve.collection.live import LiveSegment
 from rank_retrieve.collection.record import Record
 from rank_retrieve.collection.schema import Schema
 from rank_retrieve.collection.segment import Contents, Segment, write_segment
-from rank_retrieve.types import MemorySections
+from rank_retrieve.types import Bitmap, MemorySections
 
 if TYPE_CHECKING:
     from rank_retrieve.analysis import Vocabulary
@@ -103,43 +103,52 @@ class Memtable:
         """Everything that was put and not removed, as segments to search."""
         for part in self._sealed:
             part.publish()
-        self._sealed = [part for part in self._sealed if part.n_live]
+        kept = [part for part in self._sealed if part.n_live]
         if self._pending:
-            records = list(self._pending.values())
-            contents = Contents.of(self._schema, records, self._vocabularies)
-            while self._sealed and len(self._sealed[-1].contents.records) < 2 * len(
-                contents.records
-            ):
-                older = self._sealed.pop()
+            contents = Contents.of(self._schema, list(self._pending.values()), self._vocabularies)
+            while kept and len(kept[-1].contents.records) < 2 * len(contents.records):
+                older = kept.pop()
                 contents = Contents.concatenate(
                     [(older.contents, older.visible.live), (contents, None)]
                 )
-            self._add_sealed(contents)
+            part = self._sealed_part(contents)
+            # nothing is taken over before all of it is made: an interrupt loses no document
+            kept.append(part)
+            self._places.update(
+                {record.id: (part, doc) for doc, record in enumerate(contents.records)}
+            )
             self._pending = {}
-        return tuple(part.visible for part in self._sealed)
+        self._sealed = kept
+        return tuple(part.visible for part in kept)
 
-    def _add_sealed(self, contents: Contents) -> None:
+    def _sealed_part(self, contents: Contents) -> _Sealed:
         sections = MemorySections()
-        write_segment(sections, self._schema, contents, self._vocabularies, bodies=False)
+        write_segment(sections, self._schema, contents, self._vocabularies, None)
         segment = Segment("<memory>", sections, self._schema, contents.records)
-        part = _Sealed(LiveSegment(segment), contents=contents)
-        self._sealed.append(part)
-        for doc, record in enumerate(contents.records):
-            self._places[record.id] = (part, doc)
+        return _Sealed(LiveSegment(segment), contents=contents)
 
-    def drain(self) -> Contents | None:
-        """The live records as the contents of one segment; None when there are none."""
+    def records(self) -> list[Record]:
+        """The live records, oldest first."""
+        sealed = [
+            record
+            for part in self._sealed
+            for doc, record in enumerate(part.contents.records)
+            if part.is_live(doc)
+        ]
+        return [*sealed, *self._pending.values()]
+
+    def contents(self) -> Contents:
+        """The live records as the contents of one segment, in the order of `records`."""
+        parts: list[tuple[Contents, Bitmap | None]] = []
         for part in self._sealed:
             part.publish()
-        collected = [(part.contents, part.visible.live) for part in self._sealed if part.n_live]
-        if self._pending:
+            parts.append((part.contents, part.visible.live))
+        if self._pending or not parts:
             pending = list(self._pending.values())
-            collected.append((Contents.of(self._schema, pending, self._vocabularies), None))
-        if not collected:
-            return None
-        if len(collected) == 1 and collected[0][1] is None:
-            return collected[0][0]
-        return Contents.concatenate(collected)
+            parts.append((Contents.of(self._schema, pending, self._vocabularies), None))
+        if len(parts) == 1 and parts[0][1] is None:
+            return parts[0][0]
+        return Contents.concatenate(parts)
 
 
 def find_live(parts: Sequence[Tracked], identity: str) -> tuple[Tracked, int] | None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -140,21 +140,15 @@ def write_segment(
     schema: Schema,
     contents: Contents,
     vocabularies: Mapping[str, Vocabulary],
-    *,
-    bodies: bool = True,
+    blocks: Future[DocumentBlocks] | None,
 ) -> None:
-    """Write every section of a segment; `bodies=False` for a segment of the memtable."""
+    """Write every section of a segment; without `blocks` for a segment of the memtable."""
     meta = SegmentMeta(
         len(contents.records), [group.name for group in schema.groups], contents.vector_fields
     )
     sink.add("meta", msgspec.msgpack.encode(meta))
-    if not bodies:
-        _write_structures(sink, schema, contents, vocabularies)
-        return
-    # compression lets go of the GIL, and so do the kernels that it runs beside
-    with ThreadPoolExecutor(1) as pool:
-        blocks = pool.submit(DocumentBlocks, [record.body for record in contents.records])
-        _write_structures(sink, schema, contents, vocabularies)
+    _write_structures(sink, schema, contents, vocabularies)
+    if blocks is not None:
         blocks.result().write(sink)
 
 

@@ -20,7 +20,6 @@ from rank_retrieve.collection.live import LiveSegment
 from rank_retrieve.collection.memtable import Memtable, Tracked, find_live
 from rank_retrieve.collection.record import Record
 from rank_retrieve.collection.schema import Schema
-from rank_retrieve.collection.segment import Contents
 from rank_retrieve.types import Encoder
 
 if TYPE_CHECKING:
@@ -112,10 +111,6 @@ class CollectionStore:
             disk = [part.publish() for part in self.disk]
             self._visible = (*disk, *self.memtable.seal())
         return self._visible
-
-    def drain(self) -> Contents | None:
-        """What a flush has to write."""
-        return self.memtable.drain()
 
     def flushed(self, entry: CollectionEntry, disk: list[DiskSegment]) -> None:
         """Take over what a flush published; the memtable is empty again."""
