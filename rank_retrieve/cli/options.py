@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-IndexPath = Annotated[Path, typer.Argument(metavar="INDEX", help="The index: a directory.")]
+IndexPath = Annotated[
+    Path, typer.Argument(metavar="INDEX", help="The index: a directory. Or --index PATH.")
+]
 CollectionName = Annotated[
     str, typer.Option("--collection", "-c", help="The collection inside the index.")
 ]

@@ -21,7 +21,7 @@ from rank_retrieve.collection.schema import Schema
 from rank_retrieve.errors import CorruptionError, RankRetrieveError
 
 
-class PutOp(msgspec.Struct, array_like=True, tag=0):
+class PutOp(msgspec.Struct, array_like=True, tag=0, gc=False):
     """A document to insert or replace."""
 
     id: str
@@ -29,7 +29,7 @@ class PutOp(msgspec.Struct, array_like=True, tag=0):
     vectors: list[tuple[str, bool, bytes]]
 
 
-class DeleteOp(msgspec.Struct, array_like=True, tag=1):
+class DeleteOp(msgspec.Struct, array_like=True, tag=1, gc=False):
     """A document to remove, if it is there."""
 
     id: str

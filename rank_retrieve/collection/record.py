@@ -11,14 +11,15 @@ The body's bytes are the same in the write-ahead log, in the memtable and in a s
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from rank_retrieve.collection.schema import ID, Schema
+from rank_retrieve.dense.validate import as_vector
 from rank_retrieve.errors import CorruptionError, InvalidArgument, ResourceExhausted
+from rank_retrieve.filters import check_metadata
 from rank_retrieve.types import Float32s
 
 MAX_ID_BYTES = 2_048
@@ -28,9 +29,8 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 
-@dataclass(slots=True)
-class Record:
-    """One document in stored form.
+class Record(msgspec.Struct, gc=False):
+    """One document in stored form; in no reference cycle, so not for the collector to walk.
 
     encoded: the vector fields whose vector came from the collection's encoder; `get` leaves
         these out, since the user never put them in.
@@ -38,13 +38,16 @@ class Record:
 
     id: str
     body: bytes
-    vectors: dict[str, Float32s] = field(default_factory=dict)
+    vectors: dict[str, Float32s] = {}
     encoded: frozenset[str] = frozenset()
 
     @property
     def nbytes(self) -> int:
         """Roughly what the record occupies in the log and in memory."""
-        return len(self.body) + sum(v.nbytes for v in self.vectors.values()) + len(self.id) + 32
+        size = len(self.body) + len(self.id) + 32
+        for row in self.vectors.values():
+            size += row.nbytes
+        return size
 
 
 def check_id(value: object) -> str:
@@ -67,29 +70,28 @@ def to_record(schema: Schema, document: Mapping[str, Any]) -> Record:
 
     Raises InvalidArgument naming the id, the field and the value, or DimensionMismatch.
     """
-    from rank_retrieve.dense.validate import as_vector
-    from rank_retrieve.filters import check_metadata
-
     if not isinstance(document, Mapping):
         raise InvalidArgument("document", document, "must be a dict")
     if ID not in document:
         raise InvalidArgument("document", sorted(map(str, document))[:8], "has no 'id'")
     identity = check_id(document[ID])
+    texts, spaces = schema.texts, schema.vectors
     body: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     vectors: dict[str, Float32s] = {}
     for name, value in document.items():
-        if name in schema.vectors:
-            if value is not None:
-                spec = schema.vectors[name]
-                vectors[name] = as_vector(value, spec.dim, spec.metric, name)
-        elif name in schema.texts:
+        if name in texts:
             if value is not None and not isinstance(value, str):
                 raise InvalidArgument(
                     f"{name} of document {identity!r}", value, "must be a string or None"
                 )
             body[name] = value
-        elif name != ID:
+        elif name == ID:
+            pass
+        elif name in spaces:
+            if value is not None:
+                vectors[name] = as_vector(value, spaces[name].dim, spaces[name].metric, name)
+        else:
             body[name] = metadata[name] = value
     if metadata:
         check_metadata(metadata)

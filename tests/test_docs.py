@@ -1,0 +1,90 @@
+"""The code in the README and the guides runs as it is printed."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import rank_retrieve
+import rank_retrieve as rr
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [
+    {"id": "d1", "title": "Dense retrieval", "text": "Vectors find documents.", "year": 2020},
+    {"id": "d2", "title": "Lexical retrieval", "text": "Words find documents.", "year": 2021},
+]
+
+
+def blocks(page: str) -> str:
+    """All Python blocks of a page, as one program."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return "\n".join(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/guide.md"])
+def test_the_code_of_a_page_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    program = blocks(page)
+    assert "rr.open" in program
+    # the guide closes its database at the end of the first block; later blocks go on with it
+    program = program.replace("db.close()\n", "", 1)
+    names: dict[str, Any] = {
+        "rr": rr,
+        "documents": DOCUMENTS,
+        "texts": [f"text number {i} about retrieval and search" for i in range(12)],
+    }
+    exec(compile(program, page, "exec"), names)
+    names["db"].close()
+
+
+def modules() -> list[str]:
+    found = pkgutil.walk_packages(rank_retrieve.__path__, "rank_retrieve.")
+    return sorted(m.name for m in found if not m.name.endswith("__main__"))
+
+
+@pytest.mark.parametrize("name", ["rank_retrieve", *modules()])
+def test_examples_in_docstrings_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    module: ModuleType = importlib.import_module(name)
+    failed, _ = doctest.testmod(module)
+    assert failed == 0
+
+
+@pytest.mark.parametrize(
+    "page",
+    sorted(
+        p.relative_to(ROOT).as_posix()
+        for p in ROOT.rglob("*.md")
+        if not any(part.startswith(".") for part in p.parts)
+    ),
+)
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+        if not target.startswith(("http://", "https://")):
+            assert (ROOT / page).parent.joinpath(target).exists(), f"{page} links to {target}"
+
+
+def test_the_guarantees_name_tests_that_exist() -> None:
+    text = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(tests/[^`]+)`", text))
+    assert len(named) >= 8
+    for path in named:
+        assert (ROOT / path).exists(), path
+
+
+def test_every_command_has_its_section_on_the_command_line_page() -> None:
+    from rank_retrieve.cli.app import COMMANDS
+
+    text = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^## `rank-retrieve ([a-z]+)", text, flags=re.MULTILINE))
+    assert documented == set(COMMANDS)
