@@ -88,10 +88,13 @@ Field: TypeAlias = Text | Vector
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What to look for: text for lexical retrievers, a vector for dense ones, or both."""
+    """What to look for: text for lexical retrievers, a vector for dense ones, or both.
+
+    vector: any array or sequence of real numbers [dim]; whoever searches checks it.
+    """
 
     text: str | None = None
-    vector: Float32s | None = None
+    vector: Float32s | Sequence[float] | None = None
 
 
 # --------------------------------------------------------------------------- sets of docs
