@@ -19,7 +19,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rank_retrieve import evaluation
-    from rank_retrieve.collection import Collection, Database, Snapshot, WriteBatch, open
+    from rank_retrieve.collection import (
+        Collection,
+        Database,
+        Snapshot,
+        WriteBatch,
+        backup,
+        diagnose,
+        open,
+        repair,
+        restore,
+    )
     from rank_retrieve.dense import Exact
     from rank_retrieve.encoders import CallableEncoder, LSAEncoder
     from rank_retrieve.errors import (
@@ -90,12 +100,19 @@ __all__ = [
     "Text",
     "Vector",
     "WriteBatch",
+    "backup",
+    "diagnose",
     "evaluation",
     "open",
+    "repair",
+    "restore",
 ]
 
 _HOMES = {
-    "rank_retrieve.collection": ("Collection", "Database", "Snapshot", "WriteBatch", "open"),
+    "rank_retrieve.collection": (
+        "Collection", "Database", "Snapshot", "WriteBatch", "backup", "diagnose", "open",
+        "repair", "restore",
+    ),
     "rank_retrieve.dense": ("Exact",),
     "rank_retrieve.encoders": ("CallableEncoder", "LSAEncoder"),
     "rank_retrieve.errors": (

@@ -10,7 +10,10 @@ imported, so modules of kernels are imported only where they are about to be cal
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 from numba import njit
@@ -22,7 +25,8 @@ def kernel(signature: str) -> Callable[[F], F]:
     """Compile a function for one signature: cached on disk, without the GIL."""
 
     def compile_kernel(function: F) -> F:
-        return cast(F, njit(signature, cache=True, nogil=True, error_model="numpy")(function))
+        with _interrupts_later():
+            return cast(F, njit(signature, cache=True, nogil=True, error_model="numpy")(function))
 
     return compile_kernel
 
@@ -34,3 +38,24 @@ def inlined(function: F) -> F:
     kernel itself, not in a file that it imports.
     """
     return cast(F, njit(nogil=True, error_model="numpy", inline="never")(function))
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Hold Ctrl-C back until the block has ended.
+
+    A KeyboardInterrupt inside a callback of LLVM's is lost there, and LLVM goes on without what
+    the callback should have given it: the process crashes.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or handler is None:
+        yield
+        return
+    held_back: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: held_back.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if held_back:
+            signal.raise_signal(signal.SIGINT)

@@ -31,11 +31,12 @@ class NotFound(RankRetrieveError, KeyError):  # noqa: N818 - the public names ar
     """Something was asked for by name and is not there."""
 
     def __init__(self, kind: str, name: str, remedy: str = "") -> None:
+        name = _shortened(name)
         super().__init__(kind, name, remedy)
         self.kind, self.name, self.remedy = kind, name, remedy
 
     def __str__(self) -> str:
-        return _sentence(f"no {self.kind} named {self.name!r}", self.remedy)
+        return _sentence(f"no {self.kind} named {_printable(self.name)}", self.remedy)
 
 
 class AlreadyExists(RankRetrieveError):  # noqa: N818
@@ -53,16 +54,14 @@ class InvalidArgument(RankRetrieveError, ValueError):  # noqa: N818
     """A value that the call cannot accept; nothing was changed."""
 
     def __init__(self, argument: str, value: Any, reason: str, remedy: str = "") -> None:
-        shown = value if isinstance(value, str | int | float | bool | type(None)) else repr(value)
-        if isinstance(shown, str) and len(shown) > 200:
-            shown = shown[:200] + f"... ({len(shown)} characters)"
+        plain = isinstance(value, str | float | bool | type(None)) or _is_small_int(value)
+        shown = _shortened(value if plain else _repr(value))
         super().__init__(argument, shown, reason, remedy)
         self.argument, self.value, self.reason, self.remedy = argument, shown, reason, remedy
 
     def __str__(self) -> str:
-        # lone surrogates must not make the message itself unprintable
-        shown = repr(self.value).encode("utf-8", "backslashreplace").decode("utf-8")
-        return _sentence(f"{self.argument}: {self.reason} (got {shown})", self.remedy)
+        fact = f"{self.argument}: {self.reason} (got {_printable(self.value)})"
+        return _sentence(fact, self.remedy)
 
 
 class DimensionMismatch(InvalidArgument):
@@ -201,3 +200,25 @@ class ResourceExhausted(RankRetrieveError):  # noqa: N818
 
 def _sentence(fact: str, remedy: str) -> str:
     return f"{fact}. {remedy[0].upper()}{remedy[1:]}." if remedy else f"{fact}."
+
+
+def _is_small_int(value: object) -> bool:
+    return isinstance(value, int) and -(2**64) < value < 2**64
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001 - the error to tell is the one being made
+        return f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > 200:
+        return value[:200] + f"... ({len(value)} characters)"
+    return value
+
+
+def _printable(value: object) -> str:
+    """The repr, with lone surrogates spelt out: they would make the message itself unprintable."""
+    return repr(value).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -367,13 +367,18 @@ class Hits(Sequence[Hit]):
             raise IndexError(f"hit {index} of {len(self)}")
         return Hit(self, position)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Ids, scores and plan; documents and explanations stay with the index."""
+        plain = {"_get_document": None, "_explain": None}
+        return {**self.__dict__, **plain, "plan": dict(self.plan)}
+
     def _document(self, position: int) -> dict[str, Any]:
         if self._get_document is None:
             raise InvalidArgument(
                 "document",
                 self[position].id,
-                "this retriever stores no documents",
-                "keep them in a collection, or look the id up in your own list",
+                "these hits came without documents",
+                "look the id up in the collection or in your own list",
             )
         return self._get_document(position)
 

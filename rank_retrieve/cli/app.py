@@ -11,13 +11,20 @@ from typing import Annotated
 
 import typer
 
+from rank_retrieve.cli.backup_command import backup
+from rank_retrieve.cli.checkpoint_command import checkpoint
+from rank_retrieve.cli.compact_command import compact
 from rank_retrieve.cli.delete_command import delete
 from rank_retrieve.cli.demo_command import demo
+from rank_retrieve.cli.doctor_command import doctor
 from rank_retrieve.cli.eval_command import evaluate
 from rank_retrieve.cli.exit_codes import reporting_errors
 from rank_retrieve.cli.get_command import get
 from rank_retrieve.cli.index_command import index
+from rank_retrieve.cli.index_option import IndexOptionGroup
 from rank_retrieve.cli.info_command import info
+from rank_retrieve.cli.repair_command import repair
+from rank_retrieve.cli.restore_command import restore
 from rank_retrieve.cli.search_command import search
 from rank_retrieve.cli.verify_command import verify
 from rank_retrieve.cli.warmup_command import warmup
@@ -29,13 +36,20 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "get": get,
     "delete": delete,
     "info": info,
+    "compact": compact,
     "verify": verify,
+    "doctor": doctor,
+    "repair": repair,
+    "checkpoint": checkpoint,
+    "backup": backup,
+    "restore": restore,
     "eval": evaluate,
     "warmup": warmup,
 }
 
 app = typer.Typer(
     name="rank-retrieve",
+    cls=IndexOptionGroup,
     help="Embedded hybrid retrieval: BM25, vectors and filters in one crash-safe directory.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -10,6 +10,9 @@ import typer
 IndexPath = Annotated[
     Path, typer.Argument(metavar="INDEX", help="The index: a directory. Or --index PATH.")
 ]
+NewIndexPath = Annotated[
+    Path, typer.Argument(metavar="TARGET", help="The new index: a path where nothing is yet.")
+]
 CollectionName = Annotated[
     str, typer.Option("--collection", "-c", help="The collection inside the index.")
 ]

@@ -5,6 +5,8 @@ Database          one directory, one log, one manifest
 Collection        documents under one schema
 WriteBatch        puts and deletes that are committed together
 Snapshot          a collection as it stood at one moment
+backup, restore   a database -> one file -> a database
+diagnose, repair  what is wrong with one, and what can be saved
 """
 
 from __future__ import annotations
@@ -13,20 +15,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rank_retrieve.collection.backups import backup, restore
     from rank_retrieve.collection.batch import WriteBatch
     from rank_retrieve.collection.collection import Collection
     from rank_retrieve.collection.database import Database
+    from rank_retrieve.collection.doctor import diagnose
+    from rank_retrieve.collection.repairs import repair
     from rank_retrieve.collection.snapshot import Snapshot
     from rank_retrieve.collection.start import open
 
-__all__ = ["Collection", "Database", "Snapshot", "WriteBatch", "open"]
+__all__ = [
+    "Collection",
+    "Database",
+    "Snapshot",
+    "WriteBatch",
+    "backup",
+    "diagnose",
+    "open",
+    "repair",
+    "restore",
+]
 
 _MODULES = {
     "Collection": "collection",
     "Database": "database",
     "Snapshot": "snapshot",
     "WriteBatch": "batch",
+    "backup": "backups",
+    "diagnose": "doctor",
     "open": "start",
+    "repair": "repairs",
+    "restore": "backups",
 }
 
 

@@ -107,7 +107,7 @@ def decode_frame(body: bytes | memoryview, origin: str, offset: int) -> BatchBod
     """The batch in a frame whose checksum was verified; CorruptionError if it is malformed."""
     try:
         return _decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptionError(origin, offset, "a batch", str(error)) from error
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rank_retrieve.collection.batch import Change, WriteBatch
-from rank_retrieve.collection.encoding import TextEncoding
 from rank_retrieve.collection.record import check_id, decode_body, to_document, to_record
 from rank_retrieve.collection.schema import Schema
 from rank_retrieve.collection.search import Mode
@@ -52,6 +52,17 @@ class Collection:
         """The fitted encoder, None when there is none (yet)."""
         return self._store.encoder
 
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """The database's lock; NotFound for a collection that was dropped."""
+        with self._database._locked():
+            self._store.check_there()
+            yield
+
+    def _check_there(self) -> None:
+        with self._locked():
+            pass
+
     # ------------------------------------------------------------------ writes
 
     def put(self, document: Mapping[str, Any]) -> None:
@@ -83,7 +94,7 @@ class Collection:
         """
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise InvalidArgument("batch_size", batch_size, "must be a whole number of at least 1")
-        if isinstance(documents, Mapping | str | bytes):
+        if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
             raise InvalidArgument(
                 "documents",
                 type(documents).__name__,
@@ -115,6 +126,8 @@ class Collection:
     def delete(self, document_id: str) -> bool:
         """Remove a document; whether it was there."""
         check_id(document_id)
+        with self._database._locked_for("delete"):
+            self._store.check_there()
         if document_id not in self:
             return False
         return self._commit({document_id: None}) > 0
@@ -131,11 +144,9 @@ class Collection:
             self._commit(changes)
 
     def _commit(self, changes: dict[str, Change]) -> int:
-        self._encoding().complete(changes)
-        return self._database._commit(self._store, changes)
-
-    def _encoding(self) -> TextEncoding:
-        return TextEncoding(self.schema, self._store.encoder, self._store.encoder_field)
+        encoding = self._store.encoding
+        encoding.complete(changes)
+        return self._database._commit(self._store, changes, encoding.encoder)
 
     def fit_encoder(self, progress: Callable[[str, int, int], None] | None = None) -> int:
         """Train the collection's encoder on its documents, then encode those without a vector.
@@ -161,7 +172,7 @@ class Collection:
         return self._encode_missing(progress)
 
     def _training_texts(self) -> list[str]:
-        encoding = self._encoding()
+        encoding = self._store.encoding
         with self.snapshot() as view:
             return [encoding.text_of(document) for document in view.documents()]
 
@@ -173,16 +184,20 @@ class Collection:
         for start in range(0, len(ids), BATCH_DOCS):
             chunk = ids[start : start + BATCH_DOCS]
             # under the lock, so that a document put meanwhile is not put back
-            with self._database._locked():
+            with self._locked():
                 changes: dict[str, Change] = {}
                 for identity in chunk:
                     record = self._store.get(identity)
                     if record is not None and field not in record.vectors:
                         changes[identity] = record
-                self._encoding().complete(changes)
-                made = {i: r for i, r in changes.items() if r is not None and field in r.vectors}
+                self._store.encoding.complete(changes)
+                made: dict[str, Change] = {
+                    identity: record
+                    for identity, record in changes.items()
+                    if record is not None and field in record.vectors
+                }
                 if made:
-                    self._database._commit(self._store, made)
+                    self._database._commit(self._store, made, self._store.encoder)
                     encoded += len(made)
             if progress is not None:
                 progress("encode", min(start + BATCH_DOCS, len(ids)), len(ids))
@@ -192,16 +207,19 @@ class Collection:
 
     def snapshot(self) -> Snapshot:
         """The collection as it stands now, for repeatable reads."""
-        database, store = self._database, self._store
-        with database._locked():
-            parts = store.visible()
+        store = self._store
+        with self._locked():
             return Snapshot(
-                store.schema, parts, store.encoder, store.encoder_field, database._check_open
+                store.schema,
+                store.visible(),
+                store.encoder,
+                store.encoder_field,
+                self._database._check_open,
             )
 
     def _view(self) -> Snapshot:
         """A snapshot that is kept until something is written, so that its searchers are too."""
-        with self._database._locked():
+        with self._locked():
             store = self._store
             parts = store.visible()
             if store.view is None or store.view_parts is not parts:
@@ -250,7 +268,7 @@ class Collection:
     def get(self, document_id: str) -> dict[str, Any] | None:
         """The document with this id as it was put, or None."""
         check_id(document_id)
-        with self._database._locked():
+        with self._locked():
             record = self._store.get(document_id)
         if record is None:
             return None
@@ -268,19 +286,33 @@ class Collection:
     def __contains__(self, document_id: object) -> bool:
         if not isinstance(document_id, str):
             return False
-        with self._database._locked():
+        with self._locked():
             return self._store.contains(document_id)
 
     def __len__(self) -> int:
         """How many documents are alive."""
-        with self._database._locked():
+        with self._locked():
             return len(self._store)
 
     # ------------------------------------------------------------------ upkeep
 
     def flush(self) -> None:
         """Move what is in the memtable to a segment file and publish it."""
+        self._check_there()
         self._database._flush([self._store])
+
+    def compact(self, progress: Callable[[str, int, int], None] | None = None) -> None:
+        """Merge all segments into one, without the deleted documents; their space is free then.
+
+        What is in the memtable is flushed first. Searches and writes go on meanwhile, and
+        snapshots keep what they see. A call that is interrupted or fails leaves the segments as
+        they were.
+
+        progress: called as progress(stage, done, total) in documents, stages "ids", "words",
+            "vectors" and "documents".
+        Raises ResourceExhausted when the disk has no room for the new segment.
+        """
+        self._database._compaction.compact(self._store, progress)
 
     def sync(self) -> None:
         """Make every acknowledged write durable, whatever the durability."""
@@ -288,10 +320,12 @@ class Collection:
 
     def info(self) -> dict[str, Any]:
         """Sizes and settings, as plain values."""
+        self._check_there()
         return self._database._collection_info(self._store)
 
     def verify(self) -> VerifyReport:
         """Read every byte of the collection's files and compare it with its checksums."""
+        self._check_there()
         return self._database._verify([self._store])
 
     def __repr__(self) -> str:

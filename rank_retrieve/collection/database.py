@@ -3,6 +3,7 @@
     write   check and encode -> WAL append -> memtable -> sync -> acknowledged
     search  seal the memtable if anything was written -> snapshot -> no lock from here on
     flush   memtable -> segment file -> manifest -> WAL truncated
+    compact several segments -> one segment file -> manifest
 
 One lock guards the state; it is held while a batch is appended to the log and applied, but not
 while it is synced, so that concurrent writers share a sync, nor while anything is searched.
@@ -17,28 +18,30 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from rank_retrieve.collection.batch import Change, encode_changes
 from rank_retrieve.collection.collection import Collection
+from rank_retrieve.collection.compaction import Compaction, CompactionMode, Progress
 from rank_retrieve.collection.encoders import (
     TrainableEncoder,
     is_fitted,
     settings_of,
+    unfitted_encoder,
     write_encoder,
 )
 from rank_retrieve.collection.entry import to_entry
 from rank_retrieve.collection.flush import FileNumbers, FlushedStore
 from rank_retrieve.collection.opening import Opened
+from rank_retrieve.collection.reports import collection_info, database_info
 from rank_retrieve.collection.schema import Schema, check_collection_name
 from rank_retrieve.collection.store import CollectionStore
 from rank_retrieve.collection.syncer import IntervalSync
-from rank_retrieve.collection.verify import VerifyReport, verify_segment
+from rank_retrieve.collection.verify import VerifyReport, files_of, open_files, verify_all
 from rank_retrieve.errors import (
     AlreadyExists,
-    CorruptionError,
     ForkedHandleError,
     InvalidArgument,
     NotCommitted,
@@ -49,17 +52,20 @@ from rank_retrieve.errors import (
     ReadOnlyError,
     ResourceExhausted,
 )
-from rank_retrieve.persistence import FileInfo, SegmentReader
+from rank_retrieve.persistence import FileInfo
 from rank_retrieve.persistence import manifest as manifests
 from rank_retrieve.persistence.files import encoder_name
 from rank_retrieve.persistence.manifest import CollectionEntry, Manifest
 from rank_retrieve.persistence.wal import FrameType
 from rank_retrieve.types import Encoder, Field
 
+if TYPE_CHECKING:
+    from rank_retrieve.persistence.checkpoints import CheckpointInfo
+
 Durability = Literal["sync", "group", "async", "none"]
 DURABILITIES: tuple[Durability, ...] = ("sync", "group", "async", "none")
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Database:
@@ -69,7 +75,13 @@ class Database:
     """
 
     def __init__(
-        self, opened: Opened, *, durability: Durability, flush_bytes: int, sync_interval_s: float
+        self,
+        opened: Opened,
+        *,
+        durability: Durability,
+        flush_bytes: int,
+        sync_interval_s: float,
+        compaction: CompactionMode,
     ) -> None:
         self._directory = opened.directory
         self._manifest: Manifest = opened.manifest
@@ -85,6 +97,8 @@ class Database:
         self._closed = False
         self._full = False
         self._poison: BaseException | None = None
+        self._half_adopted = False
+        self._compaction = Compaction(self, compaction)
         self._syncer: IntervalSync | None = None
         if self._wal is not None and durability == "async":
             self._syncer = IntervalSync(self._sync_now, sync_interval_s)
@@ -117,6 +131,8 @@ class Database:
         self._check_open()
         with self._lock:
             self._check_open()
+            if self._half_adopted:
+                raise PoisonedError(self.path, repr(self._poison)) from self._poison
             yield
 
     @contextmanager
@@ -172,10 +188,10 @@ class Database:
                     file = self._write_encoder(encoder)
             store.entry = msgspec.structs.replace(entry, encoder=file)
             self._publish(
+                lambda: self._stores.update({name: store}),
                 collections=[*self._manifest.collections, store.entry],
                 next_collection_id=number + 1,
             )
-            self._stores[name] = store
             return Collection(self, store)
 
     def get_collection(self, name: str, *, encoder: Encoder | None = None) -> Collection:
@@ -201,9 +217,12 @@ class Database:
         with self._locked_for("drop a collection"):
             store = self._store(name)
             entries = [e for e in self._manifest.collections if e.id != store.entry.id]
-            self._publish(collections=entries)
-            del self._stores[name]
-            store.dropped = True
+
+            def adopt() -> None:
+                store.dropped = True
+                del self._stores[name]
+
+            self._publish(adopt, collections=entries)
 
     def __contains__(self, name: object) -> bool:
         with self._locked():
@@ -229,17 +248,24 @@ class Database:
         texts: Sequence[str],
         progress: Callable[[str, int, int], None] | None,
     ) -> None:
-        encoder = store.unfitted
+        # one of its own: two threads may train at once, and the first to publish wins
+        encoder = None if store.settings is None else unfitted_encoder(store.settings)
         if encoder is None:
             raise InvalidArgument("encoder", store.entry.name, "has no encoder to train")
         if not texts:
             raise InvalidArgument("encoder", 0, "there are no documents to train on")
         encoder.fit(texts, progress=None if progress is None else partial(progress, "fit"))
         with self._locked_for("fit an encoder"):
+            store.check_there()
+            if store.encoder is not None:
+                return
             file = self._write_encoder(encoder)
             entry: CollectionEntry = msgspec.structs.replace(store.entry, encoder=file)
-            self._publish(collections=self._entries_with({entry.id: entry}))
-            store.entry, store.encoder, store.view = entry, encoder, None
+
+            def adopt() -> None:
+                store.entry, store.encoder, store.view = entry, encoder, None
+
+            self._publish(adopt, collections=self._entries_with({entry.id: entry}))
 
     def _write_encoder(self, encoder: TrainableEncoder) -> FileInfo:
         with self._storing("store the encoder"):
@@ -250,38 +276,64 @@ class Database:
 
     # ------------------------------------------------------------------ writing
 
-    def _commit(self, store: CollectionStore, changes: Mapping[str, Change]) -> int:
-        """Log, apply and sync a batch; how many ids were there before."""
+    def _commit(
+        self, store: CollectionStore, changes: dict[str, Change], encoder: Encoder | None
+    ) -> int:
+        """Log, apply and sync a batch; how many ids were there before.
+
+        encoder: the one that the changes were completed with; they are again if it was trained
+            meanwhile.
+        """
         body = encode_changes(store.entry.id, changes)
         with self._locked_for("write"):
-            if store.dropped:
-                raise NotFound("collection", store.entry.name, "it was dropped")
-            assert self._wal is not None
-            wal = self._wal
-            try:
-                lsn = wal.append(FrameType.BATCH, body)
-                replaced = store.apply(changes)
-            except InvalidArgument:
-                raise  # refused before anything was written
-            except OSError as error:
-                if error.errno in FULL:
-                    self._full = True
-                    raise NotCommitted("the batch", f"the disk is full ({error})") from error
-                self._stop_writing(error)
-                raise NotCommitted("the batch", str(error)) from error
-            except PoisonedError as error:
-                self._stop_writing(error)
-                raise
-            except BaseException as error:
-                # interrupted somewhere between the first byte and the memtable
-                self._stop_writing(error)
-                raise
-            full_memtable = sum(s.memtable.nbytes for s in self._stores.values())
+            store.check_there()
+            if store.encoder is not encoder:
+                store.encoding.complete(changes)
+                body = encode_changes(store.entry.id, changes)
+            # what can fail on damaged files fails here, before anything is written
+            prepared = store.prepare(changes)
+            lsn = self._append(body)
+            with self._adopting():
+                replaced = store.apply(prepared)
+            memtable_bytes = sum(s.memtable.nbytes for s in self._stores.values())
         if self.durability in ("sync", "group"):
             self._sync_to(lsn)
-        if full_memtable >= self._flush_bytes:
-            self.flush()
+        if memtable_bytes >= self._flush_bytes:
+            # the batch is committed: what a flush runs into, the next write reports
+            with suppress(RankRetrieveError):
+                self.flush()
         return replaced
+
+    def _append(self, body: bytes) -> int:
+        """The LSN of a batch that is in the log, though not synced yet."""
+        assert self._wal is not None
+        try:
+            return self._wal.append(FrameType.BATCH, body)
+        except InvalidArgument:
+            raise  # refused before anything was written
+        except OSError as error:
+            if error.errno in FULL:
+                self._full = True
+                raise NotCommitted("the batch", f"the disk is full ({error})") from error
+            self._stop_writing(error)
+            raise NotCommitted("the batch", str(error)) from error
+        except BaseException as error:
+            # interrupted in the middle of the frame: whether it counts, the log knows
+            self._stop_writing(error)
+            raise
+
+    @contextmanager
+    def _adopting(self) -> Iterator[None]:
+        """Taking over in memory what is on disk; an interrupt in here ends the handle's use.
+
+        Without this, it would go on with half of the new state. Reopening has all of it.
+        """
+        try:
+            yield
+        except BaseException as error:
+            self._stop_writing(error)
+            self._half_adopted = True
+            raise
 
     def _sync_to(self, lsn: int) -> None:
         assert self._wal is not None
@@ -333,8 +385,8 @@ class Database:
             self._stop_writing(error)
             raise PoisonedError(self.path, repr(error)) from error
 
-    def _publish(self, **changes: Any) -> None:
-        """Replace the manifest, then delete the files that it no longer names."""
+    def _publish(self, adopt: Callable[[], None] = lambda: None, **changes: Any) -> None:
+        """Replace the manifest, adopt it in memory, delete the files that it no longer names."""
         before = self._manifest
         assert self._wal is not None
         # a manifest must not outlive what was committed before it, or there would be holes
@@ -345,17 +397,19 @@ class Database:
             next_file_number=self._numbers.next,
             **changes,
         )
+        with self._storing("publish the new state"):
+            staged = manifests.stage(self._directory, after)
         try:
-            manifests.publish(self._directory, after)
-        except OSError as error:
-            self._stop_writing(error)
-            raise PoisonedError(self.path, repr(error)) from error
-        except RankRetrieveError:
-            raise
+            manifests.replace(self._directory, staged)
         except BaseException as error:
+            # either state may be published; this handle goes on reading the old one
             self._stop_writing(error)
+            if isinstance(error, OSError):
+                raise PoisonedError(self.path, repr(error)) from error
             raise
-        self._manifest = after
+        with self._adopting():
+            self._manifest = after
+            adopt()
         kept = {file.name for file in after.files()}
         for file in before.files():
             if file.name not in kept:
@@ -382,78 +436,80 @@ class Database:
                 if not any(s.dirty for s in self._stores.values() if s not in chosen):
                     self._wal.rotate()
                     wal_number = self._wal.numbers[-1]
+
+            def adopt() -> None:
+                for part in parts:
+                    part.store.flushed(part.entry, part.disk)
+
             self._publish(
+                adopt,
                 collections=self._entries_with({p.entry.id: p.entry for p in parts}),
                 wal_number=wal_number,
             )
-            for part in parts:
-                part.store.flushed(part.entry, part.disk)
             with suppress(OSError):
                 self._wal.delete_before(wal_number)
+            self._compaction.wake()
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def checkpoint(self, name: str) -> CheckpointInfo:
+        """Flush, and keep the state as it is now under a name until it is dropped.
+
+        A checkpoint is complete in itself: it survives whatever happens to the database's own
+        files. It shares their bytes where the file system has hard links, and is kept in
+        `checkpoints/<name>`; `rr.restore((db, name), target)` makes a database of it.
+
+        Raises AlreadyExists, InvalidArgument for a bad name or a database in memory,
+        NotCommitted when it could not be stored.
+        """
+        from rank_retrieve.collection.checkpoint import make_checkpoint
+
+        return make_checkpoint(self, name)
+
+    def checkpoints(self) -> list[CheckpointInfo]:
+        """All checkpoints, oldest first, each with its time and size."""
+        from rank_retrieve.persistence.checkpoints import list_checkpoints
+
+        with self._locked():
+            return list_checkpoints(self._directory)
+
+    def drop_checkpoint(self, name: str) -> None:
+        """Delete a checkpoint and free what only it holds. Raises NotFound."""
+        from rank_retrieve.collection.checkpoint import drop_checkpoint
+
+        drop_checkpoint(self, name)
+
+    # ------------------------------------------------------------------ compaction
+
+    def compact(self, progress: Progress | None = None) -> None:
+        """`Collection.compact` for every collection, one after the other."""
+        with self._locked_for("compact"):
+            stores = list(self._stores.values())
+        for store in stores:
+            self._compaction.compact(store, progress)
 
     # ------------------------------------------------------------------ reports
 
     def info(self) -> dict[str, Any]:
         """Sizes and settings, as plain values."""
         with self._locked():
-            return {
-                "path": self.path,
-                "mode": self.mode,
-                "durability": self.durability,
-                "format_version": self._manifest.format_version,
-                "generation": self._manifest.generation,
-                "bytes": self._size_on_disk(),
-                "collections": {
-                    name: self._collection_info(store) for name, store in self._stores.items()
-                },
-            }
-
-    def _size_on_disk(self) -> int:
-        total = 0
-        for name in self._directory.list():
-            with suppress(NotFound):
-                total += self._directory.size(name)
-        return total
+            return database_info(self)
 
     def _collection_info(self, store: CollectionStore) -> dict[str, Any]:
         with self._locked():
-            settings = store.settings
-            return {
-                "name": store.entry.name,
-                "documents": len(store),
-                "segments": len(store.disk),
-                "segment_bytes": sum(part.entry.size for part in store.disk),
-                "deleted": sum(p.visible.segment.n_docs - p.n_live for p in store.disk),
-                "memtable_documents": len(store.memtable),
-                "memtable_bytes": store.memtable.nbytes,
-                "fields": store.schema.to_dict(),
-                "encoder": None
-                if settings is None
-                else {
-                    "kind": settings.kind,
-                    "field": settings.field,
-                    "fitted": store.encoder is not None,
-                },
-            }
+            return collection_info(store)
 
     def verify(self) -> VerifyReport:
         """Read every byte of every file and compare it with its checksums and its neighbours."""
         return self._verify(list(self._stores.values()))
 
     def _verify(self, stores: Sequence[CollectionStore]) -> VerifyReport:
-        report = VerifyReport()
         with self._locked():
+            # opened now: a compaction may delete them at any moment
             parts = [part for store in stores for part in store.visible()]
-            files = [f for store in stores for f in _files_of(store.entry)]
-        for file in files:
-            report.count("files")
-            try:
-                SegmentReader.open(self._directory, file.name, kind=None, expected=file).verify()
-            except (CorruptionError, NotFound) as error:
-                report.problems.append(str(error))
-        for part in parts:
-            verify_segment(part, report)
-        return report
+            files = [f for store in stores for f in files_of(store.entry)]
+            readers, report = open_files(self._directory, files)
+        return verify_all(parts, readers, report)
 
     # ------------------------------------------------------------------ end
 
@@ -465,6 +521,7 @@ class Database:
         """
         if os.getpid() != self._pid or self._closed:
             return
+        self._compaction.stop()
         if self._syncer is not None:
             self._syncer.stop()
         with self._lock:
@@ -493,9 +550,3 @@ class Database:
 
     def __repr__(self) -> str:
         return f"Database({self.path!r}, mode={self.mode!r})"
-
-
-def _files_of(entry: CollectionEntry) -> list[manifests.FileEntry]:
-    files = [segment.file for segment in entry.segments]
-    files += [segment.deletions for segment in entry.segments if segment.deletions is not None]
-    return files if entry.encoder is None else [*files, entry.encoder]

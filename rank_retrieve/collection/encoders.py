@@ -156,15 +156,22 @@ def open_encoder(settings: EncoderSettings, sections: Sections) -> Encoder:
     return encoder
 
 
-def checked_rows(encoder: Encoder, rows: Any, n_texts: int) -> Float32s:
-    """What an encoder returned, as float32 [n_texts, dim]; InvalidArgument if it is not that."""
+def checked_rows(encoder: Encoder, rows: Any, n_texts: int, spec: Vector) -> list[Float32s | None]:
+    """What an encoder returned, a row for each text, held to what users' vectors are held to.
+
+    None stands for a row of zeros: nothing in the text was known. Raises InvalidArgument.
+    """
     import numpy as np
 
-    matrix = np.ascontiguousarray(rows, dtype=np.float32)
-    if matrix.shape != (n_texts, encoder.dim) or not np.isfinite(matrix).all():
+    from rank_retrieve.dense.validate import as_vector
+
+    matrix = np.asarray(rows)
+    if matrix.shape != (n_texts, encoder.dim):
         raise InvalidArgument(
-            "encoder",
-            matrix.shape,
-            f"must return finite vectors of shape ({n_texts}, {encoder.dim})",
+            "encoder", str(matrix.shape), f"must return vectors of shape ({n_texts}, {encoder.dim})"
         )
-    return matrix
+    known = np.any(matrix != 0, axis=1).tolist()
+    return [
+        as_vector(row, spec.dim, spec.metric, "encoder's vector") if known[i] else None
+        for i, row in enumerate(matrix)
+    ]

@@ -16,7 +16,7 @@ class TextEncoding:
     """What is encoded: the text fields in schema order, joined by a space."""
 
     def __init__(self, schema: Schema, encoder: Encoder | None, field: str | None) -> None:
-        self._schema, self._encoder, self._field = schema, encoder, field
+        self._schema, self.encoder, self._field = schema, encoder, field
 
     def text_of(self, document: Mapping[str, Any]) -> str:
         """The text of a document, or of its stored body."""
@@ -24,15 +24,16 @@ class TextEncoding:
 
     def complete(self, changes: dict[str, Change]) -> None:
         """Give every record a vector that has none and whose text the encoder knows."""
-        if self._encoder is None or self._field is None:
+        if self.encoder is None or self._field is None:
             return
         lacking = [r for r in changes.values() if r is not None and self._field not in r.vectors]
         if not lacking:
             return
         texts = [self.text_of(decode_body(record.body, "<memory>")) for record in lacking]
-        rows = checked_rows(self._encoder, self._encoder.encode_documents(texts), len(texts))
+        encoded = self.encoder.encode_documents(texts)
+        rows = checked_rows(self.encoder, encoded, len(texts), self._schema.vectors[self._field])
         for record, row in zip(lacking, rows, strict=True):
-            if row.any():
+            if row is not None:
                 changes[record.id] = with_encoded(record, self._field, row)
 
 

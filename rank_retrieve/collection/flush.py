@@ -53,7 +53,7 @@ class FlushedStore:
         for part in store.disk:
             part.publish()
             if part.n_live:
-                entries.append(_with_deletions(part, directory, numbers))
+                entries.append(with_deletions(part, directory, numbers))
                 self.disk.append(part)
         added = _write_memtable(store, directory, numbers)
         if added is not None:
@@ -73,7 +73,8 @@ def open_segment(
     return DiskSegment(LiveSegment.open(segment, deletions), entry=entry)
 
 
-def _with_deletions(part: DiskSegment, directory: Directory, numbers: FileNumbers) -> SegmentEntry:
+def with_deletions(part: DiskSegment, directory: Directory, numbers: FileNumbers) -> SegmentEntry:
+    """The entry of a segment; its deletions in a new file if there are newer ones."""
     if not part.changed:
         return part.entry
     writer = SegmentWriter(directory, numbers.take(deletions_name), kind=DELETIONS_KIND)

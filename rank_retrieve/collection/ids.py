@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from rank_retrieve.errors import CorruptionError
-from rank_retrieve.types import Int64s, Sections, SectionSink, UInt64s
+from rank_retrieve.types import Bitmap, Int64s, Sections, SectionSink, UInt8s, UInt64s
 
 
 def hash_ids(ids: Iterable[bytes]) -> UInt64s:
@@ -36,6 +36,23 @@ def write_ids(sink: SectionSink, ids: Sequence[str]) -> None:
     order = np.argsort(hashes, kind="stable")
     sink.add("ids.offsets", offsets)
     sink.add("ids", b"".join(encoded))
+    sink.add("ids.hashes", hashes[order])
+    sink.add("ids.docs", order.astype("<u4"))
+
+
+def merge_ids(sink: SectionSink, parts: Sequence[tuple[IdTable, Bitmap | None]]) -> None:
+    """Write the ids of the live docs of several tables, one table after the other.
+
+    live: None where all docs are. The bytes are those of `write_ids` over the same ids, but
+    nothing is hashed again.
+    """
+    chosen = [table.chosen(live) for table, live in parts]
+    hashes = np.concatenate([hashes for _, _, hashes in chosen])
+    offsets = np.zeros(len(hashes) + 1, dtype="<u8")
+    np.cumsum(np.concatenate([sizes for _, sizes, _ in chosen]), out=offsets[1:])
+    order = np.argsort(hashes, kind="stable")
+    sink.add("ids.offsets", offsets)
+    sink.add("ids", *(raw for raw, _, _ in chosen))
     sink.add("ids.hashes", hashes[order])
     sink.add("ids.docs", order.astype("<u4"))
 
@@ -76,6 +93,24 @@ class IdTable:
     def all(self) -> list[str]:
         """Every id, in doc order."""
         return [self.id(doc) for doc in range(len(self))]
+
+    def chosen(self, live: Bitmap | None) -> tuple[UInt8s, UInt64s, UInt64s]:
+        """The bytes of the live docs' ids one after the other, their sizes and their hashes."""
+        sizes = np.diff(self._offsets)
+        # in unsigned numbers a step down is a huge step up
+        if self._offsets[0] != 0 or np.any(self._offsets[1:] < self._offsets[:-1]):
+            raise CorruptionError(self._origin, 0, "ascending places of ids", "others")
+        if len(self) and int(self._docs.max()) >= len(self):
+            raise CorruptionError(
+                self._origin, 0, f"docs below {len(self)}", str(int(self._docs.max()))
+            )
+        raw = np.frombuffer(self._bytes, dtype=np.uint8)
+        hashes = np.zeros(len(self), dtype="<u8")
+        hashes[self._docs] = self._hashes
+        if live is None:
+            return raw, sizes, hashes
+        mask = live.to_mask()
+        return raw[np.repeat(mask, sizes.astype(np.int64))], sizes[mask], hashes[mask]
 
     def find(self, identity: str) -> int:
         """The doc of an id, -1 if it is not here."""

@@ -100,7 +100,7 @@ class LiveSegment:
             return cls(segment)
         try:
             n_docs, n_live = msgspec.msgpack.decode(deletions.section("meta"), type=tuple[int, int])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise CorruptionError(deletions.origin, 0, "deletions", str(error)) from error
         raw = deletions.section("live")
         words = -(-segment.n_docs // 64) * 8

@@ -9,8 +9,7 @@ and a search sees a handful of segments. Everything here is guarded by the datab
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from rank_retrieve.collection.live import LiveSegment
 from rank_retrieve.collection.record import Record
@@ -22,13 +21,45 @@ if TYPE_CHECKING:
     from rank_retrieve.analysis import Vocabulary
 
 
-@dataclass(eq=False)
-class Tracked:
-    """A segment as the writer sees it: what readers see, and deletes they don't see yet."""
-
+class _View(NamedTuple):
     visible: LiveSegment
-    doomed: set[int] = field(default_factory=set)
-    changed: bool = False
+    doomed: set[int]
+    changed: bool
+
+
+class Tracked:
+    """A segment as the writer sees it: what readers see, and deletes they don't see yet.
+
+    visible: what readers see. doomed: docs that were deleted since. changed: whether `visible`
+    has deletes that no file has yet. They change together, in one assignment: an interrupt
+    finds either the state before or the state after.
+    """
+
+    def __init__(self, visible: LiveSegment) -> None:
+        self._view = _View(visible, set(), False)
+
+    @property
+    def visible(self) -> LiveSegment:
+        """What readers see."""
+        return self._view.visible
+
+    @property
+    def doomed(self) -> set[int]:
+        """Docs that are deleted, where readers don't see it yet."""
+        return self._view.doomed
+
+    @property
+    def changed(self) -> bool:
+        """Whether there are deletes that no file has yet."""
+        return self._view.changed
+
+    def doom(self, docs: Sequence[int]) -> None:
+        """Delete live docs, for readers to see after `publish`."""
+        self._view.doomed.update(docs)
+
+    def written(self) -> None:
+        """The visible deletes are in a file now."""
+        self._view = self._view._replace(changed=False)
 
     @property
     def n_live(self) -> int:
@@ -44,18 +75,35 @@ class Tracked:
         """Whether a doc is alive, deletes that are not published yet included."""
         return doc not in self.doomed and self.visible.is_live(doc)
 
+    def live_now(self) -> LiveSegment:
+        """What is alive, deletes that are not published yet included, without statistics."""
+        if not self.doomed:
+            return LiveSegment(self.visible.segment, self.visible.live)
+        live = self.visible.live_docs.copy()
+        for doc in self.doomed:
+            live.discard(doc)
+        return LiveSegment(self.visible.segment, live)
+
     def publish(self) -> LiveSegment:
         """Let readers see the deletes."""
         if self.doomed:
-            self.visible = self.visible.without(sorted(self.doomed))
-            self.doomed = set()
-            self.changed = True
+            fresh = self.visible.without(sorted(self.doomed))
+            self._view = _View(fresh, set(), True)
         return self.visible
 
 
-@dataclass(eq=False)
 class _Sealed(Tracked):
-    contents: Contents = field(kw_only=True)
+    """A segment in memory, with what it was made of."""
+
+    def __init__(self, segment: Segment, contents: Contents) -> None:
+        super().__init__(LiveSegment(segment))
+        self.contents = contents
+        self.places = {record.id: doc for doc, record in enumerate(contents.records)}
+
+    def find(self, identity: str) -> int:
+        """The doc of an id if it is alive, else -1."""
+        doc = self.places.get(identity, -1)
+        return doc if doc >= 0 and self.is_live(doc) else -1
 
 
 class Memtable:
@@ -67,22 +115,29 @@ class Memtable:
 
     def __init__(self, schema: Schema, vocabularies: Mapping[str, Vocabulary]) -> None:
         self._schema, self._vocabularies = schema, vocabularies
-        self._pending: dict[str, Record] = {}
-        self._sealed: list[_Sealed] = []
-        self._places: dict[str, tuple[_Sealed, int]] = {}
+        # sealed segments and pending records change hands in one assignment
+        self._held: tuple[tuple[_Sealed, ...], dict[str, Record]] = ((), {})
         self.nbytes = 0
+
+    @property
+    def _sealed(self) -> tuple[_Sealed, ...]:
+        return self._held[0]
+
+    @property
+    def _pending(self) -> dict[str, Record]:
+        return self._held[1]
 
     def __len__(self) -> int:
         """How many live records."""
-        return len(self._pending) + len(self._places)
+        return len(self._pending) + sum(part.n_live for part in self._sealed)
 
     def get(self, identity: str) -> Record | None:
         """The live record of an id."""
         record = self._pending.get(identity)
-        if record is None and identity in self._places:
-            part, doc = self._places[identity]
-            record = part.contents.records[doc]
-        return record
+        if record is not None:
+            return record
+        found = find_live(self._sealed, identity)
+        return None if found is None else found[0].contents.records[found[1]]
 
     def put(self, record: Record) -> None:
         """Add a record as the newest; the caller has removed any older one of its id."""
@@ -93,10 +148,10 @@ class Memtable:
         """Forget an id; whether it was here."""
         if self._pending.pop(identity, None) is not None:
             return True
-        place = self._places.pop(identity, None)
-        if place is None:
+        found = find_live(self._sealed, identity)
+        if found is None:
             return False
-        place[0].doomed.add(place[1])
+        found[0].doom([found[1]])
         return True
 
     def seal(self) -> tuple[LiveSegment, ...]:
@@ -111,21 +166,14 @@ class Memtable:
                 contents = Contents.concatenate(
                     [(older.contents, older.visible.live), (contents, None)]
                 )
-            part = self._sealed_part(contents)
-            # nothing is taken over before all of it is made: an interrupt loses no document
-            kept.append(part)
-            self._places.update(
-                {record.id: (part, doc) for doc, record in enumerate(contents.records)}
-            )
-            self._pending = {}
-        self._sealed = kept
+            kept.append(self._sealed_part(contents))
+        self._held = (tuple(kept), {})
         return tuple(part.visible for part in kept)
 
     def _sealed_part(self, contents: Contents) -> _Sealed:
         sections = MemorySections()
         write_segment(sections, self._schema, contents, self._vocabularies, None)
-        segment = Segment("<memory>", sections, self._schema, contents.records)
-        return _Sealed(LiveSegment(segment), contents=contents)
+        return _Sealed(Segment("<memory>", sections, self._schema, contents.records), contents)
 
     def records(self) -> list[Record]:
         """The live records, oldest first."""
@@ -151,7 +199,10 @@ class Memtable:
         return Contents.concatenate(parts)
 
 
-def find_live(parts: Sequence[Tracked], identity: str) -> tuple[Tracked, int] | None:
+Part = TypeVar("Part", bound=Tracked)
+
+
+def find_live(parts: Sequence[Part], identity: str) -> tuple[Part, int] | None:
     """Where an id is alive, newest segment first."""
     for part in reversed(parts):
         doc = part.find(identity)

@@ -24,10 +24,12 @@ from rank_retrieve.collection.encoders import open_encoder
 from rank_retrieve.collection.entry import read_entry
 from rank_retrieve.collection.flush import FileNumbers, FlushedStore, open_segment
 from rank_retrieve.collection.store import CollectionStore
-from rank_retrieve.errors import CorruptionError, InvalidArgument, NotFound
+from rank_retrieve.errors import CorruptionError, InvalidArgument, NotFound, ReadOnlyError
 from rank_retrieve.persistence import Directory, FSDirectory, MemoryDirectory
 from rank_retrieve.persistence import manifest as manifests
-from rank_retrieve.persistence.files import LOCK, parse_name
+from rank_retrieve.persistence.checkpoints import CHECKPOINTS
+from rank_retrieve.persistence.directory import check_path
+from rank_retrieve.persistence.files import CHECKPOINT, LOCK, MANIFEST, parse_name
 from rank_retrieve.persistence.manifest import Manifest
 from rank_retrieve.persistence.recovery import (
     Recovered,
@@ -61,18 +63,17 @@ def open_path(path: str | os.PathLike[str] | Directory, mode: Literal["r", "w"])
     """Open the database at a path, in a `Directory`, or at ":memory:"."""
     if isinstance(path, Directory):
         return open_directory(path, mode)
-    if not isinstance(path, str | os.PathLike):
-        raise InvalidArgument("path", path, "must be a path or a Directory")
-    if os.fspath(path) == MEMORY:
+    folder = check_path(path)
+    if path == MEMORY:
         if mode == "r":
             raise InvalidArgument("mode", mode, "a new database in memory has nothing to read")
         return open_directory(MemoryDirectory(), mode)
-    if os.path.lexists(path) and not Path(path).is_dir():
-        raise InvalidArgument("path", os.fspath(path), "is a file, not a directory")
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise InvalidArgument("path", str(folder), "is a file, not a directory")
     if mode == "r":
-        return open_directory(FSDirectory(path, read_only=True), mode)
-    _refuse_foreign(Path(path))
-    return open_directory(FSDirectory(path, create=True), mode)
+        return open_directory(FSDirectory(folder, read_only=True), mode)
+    _refuse_foreign(folder)
+    return open_directory(FSDirectory(folder, create=True), mode)
 
 
 def open_directory(directory: Directory, mode: Literal["r", "w"]) -> Opened:
@@ -82,6 +83,8 @@ def open_directory(directory: Directory, mode: Literal["r", "w"]) -> Opened:
         recovered = recover(directory, writable=False, report=report)
         stores = _replayed(recovered)
         return Opened(directory, recovered.manifest, stores, None, None, report)
+    if directory.exists(CHECKPOINT):
+        raise ReadOnlyError(f"write to {directory.path}", "a checkpoint is kept as it is")
     with report.step("fence"):
         lock = directory.lock(LOCK, HOLDER)
     try:
@@ -100,6 +103,8 @@ def _refuse_foreign(path: Path) -> None:
     if not path.is_dir():
         return
     names = sorted(entry.name for entry in path.iterdir())
+    if CHECKPOINTS in names and MANIFEST not in names:
+        raise CorruptionError(MANIFEST, 0, f"a manifest beside {CHECKPOINTS}/", "no file")
     strangers = [name for name in names if parse_name(name)[0] == "unknown"]
     if strangers and "manifest" not in names:
         raise InvalidArgument(
@@ -150,7 +155,7 @@ def _replayed(recovered: Recovered) -> list[CollectionStore]:
             target = by_id.get(batch.collection)
             if target is not None and frame.lsn > target.entry.flushed_lsn:
                 changes = changes_of(batch, target.schema, frame.file, frame.offset)
-                target.apply(changes)
+                target.apply(target.prepare(changes))
                 frames += 1
                 documents += len(changes)
         step.facts["batches"], step.facts["operations"] = frames, documents

@@ -56,6 +56,8 @@ def check_id(value: object) -> str:
         raise InvalidArgument("id", value, "must be a string", "convert it with str(...)")
     if not value:
         raise InvalidArgument("id", value, "must not be empty")
+    if type(value) is not str:
+        value = str.__str__(value)  # NumPy's strings, for example
     try:
         size = len(value) if value.isascii() else len(value.encode("utf-8"))
     except UnicodeEncodeError as error:
@@ -85,7 +87,7 @@ def to_record(schema: Schema, document: Mapping[str, Any]) -> Record:
                 raise InvalidArgument(
                     f"{name} of document {identity!r}", value, "must be a string or None"
                 )
-            body[name] = value
+            body[name] = value if value is None or type(value) is str else str.__str__(value)
         elif name == ID:
             pass
         elif name in spaces:
@@ -121,7 +123,7 @@ def decode_body(body: bytes | memoryview, origin: str) -> dict[str, Any]:
     """The document without id and vectors; CorruptionError if it is not what was stored."""
     try:
         return _decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptionError(origin, 0, "a msgpack document", str(error)) from error
 
 

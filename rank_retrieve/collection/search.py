@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from rank_retrieve.analysis import check_text
+from rank_retrieve.collection.encoders import checked_rows
 from rank_retrieve.collection.live import LiveSegment, bases_of
 from rank_retrieve.collection.schema import Schema, TextGroup
 from rank_retrieve.errors import InvalidArgument
@@ -164,7 +165,14 @@ class SearchRequest:
             raise InvalidArgument("k", k, "must be a whole number of at least 1")
         if mode is not None and mode not in MODES:
             raise InvalidArgument("mode", mode, f"must be one of {', '.join(MODES)}")
-        if candidates is not None and (not isinstance(candidates, int) or candidates < k):
+        if fusion is not None:
+            from rank_retrieve.fusion import FusionMethod
+
+            if isinstance(fusion, type) or not isinstance(fusion, FusionMethod):
+                raise InvalidArgument("fusion", fusion, "must be a method such as rr.RRF(k=60)")
+        if candidates is not None and (
+            isinstance(candidates, bool) or not isinstance(candidates, int) or candidates < k
+        ):
             raise InvalidArgument("candidates", candidates, f"must be a whole number >= k = {k}")
         if text is None and vector is None:
             raise InvalidArgument("query", None, "a search needs text, a vector, or both")
@@ -247,14 +255,14 @@ class Searcher:
         if request.vector is not None:
             vector = as_query(request.vector, spec.dim, spec.metric, field)
         else:
-            vector = self._encoded_query(request.text or "")
+            vector = self._encoded_query(request.text or "", field)
         return DenseLeg(field, self._dense_searcher(field), vector)
 
-    def _encoded_query(self, text: str) -> Float32s | None:
+    def _encoded_query(self, text: str, field: str) -> Float32s | None:
         if self._encoder is None:
             raise InvalidArgument("vector", None, "this collection has no encoder for queries")
-        row = self._encoder.encode_queries([text])[0]
-        return row if bool(np.any(row)) else None
+        encoded = self._encoder.encode_queries([text])
+        return checked_rows(self._encoder, encoded, 1, self._schema.vectors[field])[0]
 
     def _vector_field(self, request: SearchRequest) -> str:
         fields = self._schema.vectors

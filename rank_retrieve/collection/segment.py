@@ -95,8 +95,10 @@ class Contents:
 
     @property
     def vector_fields(self) -> list[str]:
-        """The fields in which some document has a vector, in order of first appearance."""
-        return list(dict.fromkeys(name for record in self.records for name in record.vectors))
+        """The fields in which some document has a vector, sorted, so that equal documents make
+        equal segments however they came together.
+        """
+        return sorted({name for record in self.records for name in record.vectors})
 
     @classmethod
     def of(
@@ -112,7 +114,7 @@ class Contents:
             runs = vocabularies[group.name].analyze(texts)
             forwards[group.name] = ForwardIndex(runs.tokens, runs.offsets, len(group.fields))
         metadata = [
-            {ID: record.id, **{n: v for n, v in body.items() if n not in schema.texts}}
+            metadata_of(schema, record.id, body)
             for record, body in zip(records, bodies, strict=True)
         ]
         return cls(records, forwards, metadata)
@@ -133,6 +135,11 @@ class Contents:
             },
             [part.metadata[doc] for part, docs in kept for doc in docs.tolist()],
         )
+
+
+def metadata_of(schema: Schema, identity: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What filters see of a document: its id and the fields that are not declared."""
+    return {ID: identity, **{n: v for n, v in body.items() if n not in schema.texts}}
 
 
 def write_segment(

@@ -12,6 +12,7 @@ from rank_retrieve.collection.live import LiveSegment
 from rank_retrieve.collection.record import check_id
 from rank_retrieve.collection.schema import Schema
 from rank_retrieve.collection.search import Mode, Searcher, SearchRequest
+from rank_retrieve.errors import InvalidArgument
 from rank_retrieve.types import Encoder, Hits, Query
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Snapshot:
     def _open(self) -> Searcher:
         self._check_open()
         if self._searcher is None:
-            raise ValueError("the snapshot is closed")
+            raise InvalidArgument("snapshot", "closed", "was closed", "take a new one")
         return self._searcher
 
     def search(
@@ -94,6 +95,12 @@ class Snapshot:
 
         threads: how many, by default one for each core. options: as for `search`.
         """
+        if isinstance(queries, str | Query) or not isinstance(queries, Sequence):
+            raise InvalidArgument(
+                "queries", type(queries).__name__, "must be a sequence of queries"
+            )
+        if threads is not None and (not isinstance(threads, int) or threads < 1):
+            raise InvalidArgument("threads", threads, "must be a whole number of at least 1")
         workers = threads or os.cpu_count() or 1
         if workers == 1 or len(queries) < 2:
             return [self.search(query, k, **options) for query in queries]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Literal
 
+from rank_retrieve.collection.compaction import COMPACTIONS, CompactionMode
 from rank_retrieve.collection.database import DURABILITIES, Database, Durability
 from rank_retrieve.collection.opening import open_path
 from rank_retrieve.errors import InvalidArgument
@@ -21,6 +22,7 @@ def open(  # noqa: A001 - the public name is fixed
     durability: Durability = "sync",
     flush_bytes: int = FLUSH_BYTES,
     sync_interval_s: float = SYNC_INTERVAL_S,
+    compaction: CompactionMode = "background",
 ) -> Database:
     """Open the database in a directory, recovering it if its last writer crashed.
 
@@ -32,6 +34,8 @@ def open(  # noqa: A001 - the public name is fixed
         (concurrent writers share a sync). "async": when it survives a kill; it survives power
         loss `sync_interval_s` later. "none": at once; it is durable after flush, sync or close.
     flush_bytes: how much is kept in memory before it is moved to a segment file.
+    compaction: "background" merges segments in a thread of the database as they become many or
+        lose documents; "manual" merges when `compact()` is called only.
 
     Raises NotFound (mode "r", no index there), LockedError (another writer), InvalidArgument (a
     file, or a directory of other files), FormatVersionError, CorruptionError.
@@ -44,9 +48,12 @@ def open(  # noqa: A001 - the public name is fixed
         raise InvalidArgument("flush_bytes", flush_bytes, "must be a positive whole number")
     if not isinstance(sync_interval_s, int | float) or not 0 < sync_interval_s < 3600:
         raise InvalidArgument("sync_interval_s", sync_interval_s, "must be in 0..3600 seconds")
+    if compaction not in COMPACTIONS:
+        raise InvalidArgument("compaction", compaction, f"must be one of {COMPACTIONS}")
     return Database(
         open_path(path, mode),
         durability=durability,
         flush_bytes=flush_bytes,
         sync_interval_s=sync_interval_s,
+        compaction=compaction,
     )

@@ -7,7 +7,7 @@ Everything here is guarded by the database's lock. Readers never see this object
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rank_retrieve.collection.batch import Change
@@ -16,10 +16,12 @@ from rank_retrieve.collection.encoders import (
     TrainableEncoder,
     unfitted_encoder,
 )
+from rank_retrieve.collection.encoding import TextEncoding
 from rank_retrieve.collection.live import LiveSegment
 from rank_retrieve.collection.memtable import Memtable, Tracked, find_live
 from rank_retrieve.collection.record import Record
 from rank_retrieve.collection.schema import Schema
+from rank_retrieve.errors import NotFound
 from rank_retrieve.types import Encoder
 
 if TYPE_CHECKING:
@@ -28,11 +30,23 @@ if TYPE_CHECKING:
     from rank_retrieve.persistence.manifest import CollectionEntry, SegmentEntry
 
 
-@dataclass(eq=False)
 class DiskSegment(Tracked):
     """A published segment file, as its manifest entry names it."""
 
-    entry: SegmentEntry = field(kw_only=True)
+    def __init__(self, visible: LiveSegment, *, entry: SegmentEntry) -> None:
+        super().__init__(visible)
+        self.entry = entry
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A batch that is ready to be applied: whatever could fail on the way has been done.
+
+    doomed: what it deletes or replaces in segments on disk.
+    """
+
+    changes: Mapping[str, Change]
+    doomed: list[tuple[DiskSegment, list[int]]]
 
 
 class CollectionStore:
@@ -65,6 +79,16 @@ class CollectionStore:
         if settings is not None:
             self.unfitted = unfitted_encoder(settings)
 
+    def check_there(self) -> None:
+        """Raises NotFound for a collection that was dropped."""
+        if self.dropped:
+            raise NotFound("collection", self.entry.name, "it was dropped")
+
+    @property
+    def encoding(self) -> TextEncoding:
+        """What gives documents the encoder's vectors."""
+        return TextEncoding(self.schema, self.encoder, self.encoder_field)
+
     @property
     def encoder_field(self) -> str | None:
         """The vector field that the encoder fills."""
@@ -87,17 +111,24 @@ class CollectionStore:
         """Whether an id is alive."""
         return self.memtable.get(identity) is not None or find_live(self.disk, identity) is not None
 
-    def apply(self, changes: Mapping[str, Change]) -> int:
+    def prepare(self, changes: Mapping[str, Change]) -> Prepared:
+        """Look up what a batch replaces; reads, changes nothing. Raises CorruptionError."""
+        names = [name.encode("utf-8") for name in changes]
+        doomed = []
+        for part in self.disk:
+            docs = part.visible.segment.ids.find_many(names)
+            alive = [doc for doc in docs[docs >= 0].tolist() if part.is_live(doc)]
+            if alive:
+                doomed.append((part, alive))
+        return Prepared(changes, doomed)
+
+    def apply(self, prepared: Prepared) -> int:
         """Make a committed batch visible to the next search; how many ids were there before."""
         replaced = 0
-        names = list(changes)
-        for part in self.disk:
-            docs = part.visible.segment.ids.find_many([name.encode("utf-8") for name in names])
-            for doc in docs[docs >= 0].tolist():
-                if part.is_live(doc):
-                    part.doomed.add(doc)
-                    replaced += 1
-        for identity, record in changes.items():
+        for part, docs in prepared.doomed:
+            part.doom(docs)
+            replaced += len(docs)
+        for identity, record in prepared.changes.items():
             replaced += self.memtable.remove(identity)
             if record is not None:
                 self.memtable.put(record)
@@ -114,10 +145,19 @@ class CollectionStore:
 
     def flushed(self, entry: CollectionEntry, disk: list[DiskSegment]) -> None:
         """Take over what a flush published; the memtable is empty again."""
+        vocabularies = self._new_vocabularies()
         self.entry, self.disk = entry, disk
-        for part, published in zip(self.disk, entry.segments, strict=True):
-            part.entry, part.changed = published, False
-        self.vocabularies = self._new_vocabularies()
-        self.memtable = Memtable(self.schema, self.vocabularies)
+        for part, published in zip(disk, entry.segments, strict=True):
+            part.entry = published
+            part.written()
+        self.vocabularies = vocabularies
+        self.memtable = Memtable(self.schema, vocabularies)
         self.dirty = False
         self._visible = None
+
+    def merged(self, entry: CollectionEntry, disk: list[DiskSegment]) -> None:
+        """Take over what a compaction published; the memtable stays as it is."""
+        self.entry, self.disk = entry, disk
+        self._visible = None
+        # or the space of the old files would be taken until the next search
+        self.view = self.view_parts = None

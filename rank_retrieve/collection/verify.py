@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rank_retrieve.collection.live import LiveSegment
-from rank_retrieve.errors import CorruptionError
+from rank_retrieve.errors import CorruptionError, NotFound
+from rank_retrieve.persistence import Directory, SegmentReader
+from rank_retrieve.persistence.manifest import CollectionEntry, FileEntry
 
 
 @dataclass
@@ -32,6 +35,41 @@ class VerifyReport:
         if self.ok:
             return f"clean: {read} checked"
         return "\n".join([f"{len(self.problems)} problems, {read} checked", *self.problems])
+
+
+def files_of(entry: CollectionEntry) -> list[FileEntry]:
+    """The files of a published collection."""
+    files = [segment.file for segment in entry.segments]
+    files += [segment.deletions for segment in entry.segments if segment.deletions is not None]
+    return files if entry.encoder is None else [*files, entry.encoder]
+
+
+def open_files(
+    directory: Directory, files: Iterable[FileEntry]
+) -> tuple[list[SegmentReader], VerifyReport]:
+    """Published files, and a report with those that cannot be opened."""
+    report, readers = VerifyReport(), []
+    for file in files:
+        report.count("files")
+        try:
+            readers.append(SegmentReader.open(directory, file.name, kind=None, expected=file))
+        except (CorruptionError, NotFound) as error:
+            report.problems.append(str(error))
+    return readers, report
+
+
+def verify_all(
+    parts: Iterable[LiveSegment], readers: Iterable[SegmentReader], report: VerifyReport
+) -> VerifyReport:
+    """Read all of these files and segments."""
+    for reader in readers:
+        try:
+            reader.verify()
+        except CorruptionError as error:
+            report.problems.append(str(error))
+    for part in parts:
+        verify_segment(part, report)
+    return report
 
 
 def verify_segment(part: LiveSegment, report: VerifyReport) -> None:

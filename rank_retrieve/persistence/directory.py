@@ -44,6 +44,7 @@ Buffer: TypeAlias = bytes | bytearray | memoryview | NDArray[Any]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 MAX_VECTORS = 512  # below every system's IOV_MAX (1,024 on Linux)
 ZEROS = bytes(1 << 16)
+MAX_NAME_BYTES = 255
 
 
 class Output(Protocol):
@@ -145,6 +146,22 @@ def check_name(name: str) -> str:
     return name
 
 
+def check_path(path: object) -> Path:
+    """The path itself; InvalidArgument for what no file system can hold."""
+    text = path.__fspath__() if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str) or not text:
+        raise InvalidArgument("path", text, "must be a path in text, and not empty")
+    try:
+        encoded = os.fsencode(text)
+    except UnicodeEncodeError:
+        raise InvalidArgument("path", text, "has characters that no file name can have") from None
+    if b"\0" in encoded or any(len(part) > MAX_NAME_BYTES for part in encoded.split(b"/")):
+        raise InvalidArgument(
+            "path", text, f"has a null character or a name of more than {MAX_NAME_BYTES} bytes"
+        )
+    return Path(text)
+
+
 def as_view(buffer: Buffer) -> memoryview:
     """A flat view of bytes, without copying. ValueError if the buffer is not C-contiguous."""
     view = buffer.data if isinstance(buffer, np.ndarray) else memoryview(buffer)
@@ -169,7 +186,7 @@ class FSDirectory:
     def __init__(
         self, path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False
     ) -> None:
-        self._path = Path(path)
+        self._path = check_path(path)
         self._read_only = read_only
         if create and not read_only:
             _make_folders(self._path)
@@ -180,6 +197,18 @@ class FSDirectory:
         except NotADirectoryError:
             raise InvalidArgument("path", str(path), "is not a directory") from None
         self._finalizer = weakref.finalize(self, os.close, self._fd)
+
+    @classmethod
+    def of_descriptor(cls, fd: int, path: Path, *, read_only: bool = False) -> FSDirectory:
+        """Over an open descriptor of a folder, which it owns from now on; path: for messages."""
+        result = cls.__new__(cls)
+        result._path, result._read_only, result._fd = path, read_only, fd
+        result._finalizer = weakref.finalize(result, os.close, fd)
+        return result
+
+    def fileno(self) -> int:
+        """The folder's descriptor, for calls relative to it."""
+        return self._fd
 
     @property
     def path(self) -> str:

@@ -7,6 +7,7 @@
     segment-NNNNNNNNNN.rrs  segment      the manifest
     deletions-NNNNNNNNNN.rrs deletions   the manifest
     encoder-NNNNNNNNNN.rrs  encoder      the manifest
+    checkpoint              checkpoint   nobody; says that this folder is a checkpoint
     quarantine-*            quarantine   nobody; set aside by recovery, for people to look at
     *.tmp                   temporary    nobody; removed by recovery
 
@@ -19,6 +20,7 @@ import re
 
 MANIFEST = "manifest"
 LOCK = "lock"
+CHECKPOINT = "checkpoint"
 PUBLISHED_KINDS = ("segment", "deletions", "encoder")
 
 _NUMBERED = re.compile(
@@ -57,7 +59,7 @@ def parse_name(name: str) -> tuple[str, int]:
     The number is 0 for kinds without one. Spellings with surplus zeros are unknown, so that
     one number has one name.
     """
-    if name in (MANIFEST, LOCK):
+    if name in (MANIFEST, LOCK, CHECKPOINT):
         return name, 0
     if name.endswith(".tmp"):
         return "temporary", 0

@@ -55,7 +55,8 @@ class GroupCommit:
         with self._mutex:
             if self._durable_lsn >= lsn:
                 return False
-            if self._leader is None:
+            # its own thread may still lead, if an interrupt kept it from leaving
+            if self._leader in (None, threading.get_ident()):
                 self._leader = threading.get_ident()
                 return True
             waiter = _Waiter(lsn)

@@ -60,6 +60,7 @@ def _role(name: str, manifest: Manifest | None, published: set[str]) -> str:
 ROLES = {
     "manifest": "published",
     "lock": "published",
+    "checkpoint": "published",
     "temporary": "temporary",
     "quarantine": "quarantined",
     "unknown": "unknown",

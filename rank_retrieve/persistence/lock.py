@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import weakref
 from contextlib import suppress
 from typing import Protocol
 
@@ -43,6 +44,9 @@ class FileLock:
         self._fd = fd
         self._identity = identity
         self._pid = os.getpid()
+        # a handle that was lost, not closed, must not lock its directory for ever
+        self._finalizer = weakref.finalize(self, _abandon, fd, self._pid)
+        self._finalizer.atexit = False
 
     @classmethod
     def acquire(cls, fd: int, *, path: str, description: str) -> FileLock:
@@ -84,6 +88,7 @@ class FileLock:
             import portalocker
 
             fd, self._fd = self._fd, -1
+            self._finalizer.detach()
             _held.pop(self._identity, None)
             with suppress(OSError):
                 os.ftruncate(fd, 0)
@@ -95,8 +100,15 @@ class FileLock:
     def _disown(self) -> None:
         """In a forked child: let go of the descriptor, which leaves the parent's lock alone."""
         fd, self._fd = self._fd, -1
+        self._finalizer.detach()
         if fd >= 0:
             os.close(fd)
+
+
+def _abandon(fd: int, pid: int) -> None:
+    """Drop the flock with the descriptor; in a forked child it was closed already."""
+    if pid == os.getpid():
+        os.close(fd)
 
 
 def _holder(fd: int) -> str:
@@ -105,13 +117,13 @@ def _holder(fd: int) -> str:
 
 
 _mutex = threading.RLock()
-_held: dict[tuple[int, int], FileLock] = {}
+_held: weakref.WeakValueDictionary[tuple[int, int], FileLock] = weakref.WeakValueDictionary()
 
 
 def _after_fork_in_child() -> None:
     global _mutex
     _mutex = threading.RLock()  # another thread may have held it at the moment of the fork
-    for lock in _held.values():
+    for lock in list(_held.values()):
         lock._disown()  # a kept descriptor would hold the lock beyond the parent's death
     _held.clear()
 

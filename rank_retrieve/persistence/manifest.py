@@ -229,10 +229,13 @@ def publish(directory: Directory, manifest: Manifest) -> None:
     """Make this the state that the next opener finds; it survives a crash on return.
 
     The files that it names must be synced already, and so must the log up to the highest
-    `flushed_lsn`; names are synced here, first. An
-    error before the rename leaves the old state; an OSError at or after it leaves either, and
-    the caller must stop writing.
+    `flushed_lsn`; names are synced here, first.
     """
+    replace(directory, stage(directory, manifest))
+
+
+def stage(directory: Directory, manifest: Manifest) -> str:
+    """Write a manifest beside the published one; its name there. An error leaves no trace."""
     data = encode(manifest)
     temporary = temporary_name(MANIFEST)
     try:
@@ -246,7 +249,15 @@ def publish(directory: Directory, manifest: Manifest) -> None:
         with suppress(OSError, RankRetrieveError):  # the first error is the one to tell
             directory.delete(temporary)
         raise
-    directory.rename(temporary, MANIFEST)
+    return temporary
+
+
+def replace(directory: Directory, staged: str) -> None:
+    """Publish what was staged: the one atomic step.
+
+    An OSError leaves the old state or the new one, and the caller must stop writing.
+    """
+    directory.rename(staged, MANIFEST)
     directory.sync_directory()
 
 

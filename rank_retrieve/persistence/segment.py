@@ -192,6 +192,18 @@ class SegmentReader:
         return cls(name, found_kind, view, entries, FileInfo(name, size, checksum))
 
     @property
+    def contents(self) -> memoryview:
+        """The whole file; it stays readable when the file is deleted."""
+        return self._view
+
+    def unverified(self, name: str) -> memoryview:
+        """The bytes of a section whatever its CRC says, for salvage; CorruptionError if absent."""
+        if name not in self._entries:
+            return self.section(name)
+        offset, size, _ = self._entries[name]
+        return self._view[offset : offset + size]
+
+    @property
     def section_names(self) -> tuple[str, ...]:
         """In the order in which they were written."""
         return tuple(self._entries)

@@ -1,8 +1,8 @@
 """What do plug-in authors and our own tests need to hold an implementation to its contract?
 
-    RetrieverContract, DirectoryContract   conformance suites to subclass; they need pytest
-    CrashDirectory                         records operations, yields the states a crash may leave
-    FaultDirectory, Fault, FaultKind       the Nth operation fails
+RetrieverContract, DirectoryContract   conformance suites to subclass; they need pytest
+CrashDirectory                         records operations, yields the states a crash may leave
+FaultDirectory, Fault, FaultKind       the Nth operation fails
 """
 
 from __future__ import annotations

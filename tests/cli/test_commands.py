@@ -444,6 +444,78 @@ def test_the_demo_says_what_to_install_before_it_starts(
     assert not (tmp_path / "demo").exists()
 
 
+# --------------------------------------------------------------------------- safety
+
+
+def ids_of(path: Path) -> list[str]:
+    with rr.open(path, mode="r") as database:
+        return sorted(database.get_collection("documents").ids())
+
+
+def test_a_backup_is_restored_as_a_new_index(index: Path, tmp_path: Path) -> None:
+    archive, target = tmp_path / "library.rra", tmp_path / "again"
+    (made,) = run("backup", index, archive).records
+    assert made["path"] == str(archive)
+    assert made["bytes"] < archive.stat().st_size
+    assert len(made["digest"]) == 64
+    (restored,) = run("restore", archive, target).records
+    assert (restored["path"], restored["files"]) == (str(target), made["files"])
+    assert restored["collections"] == ["documents"]
+    assert ids_of(target) == ["bird", "cat", "dog"]
+    for again in (run("backup", index, archive), run("restore", archive, target)):
+        assert again.exit_code == 1
+        assert "exists already" in again.stderr or "is there already" in again.stderr
+    shown = run("backup", "--table", index, tmp_path / "b.rra").stdout
+    assert f"digest {made['digest']}" in shown
+
+
+def test_checkpoints_are_made_listed_restored_and_dropped(index: Path, tmp_path: Path) -> None:
+    assert run("checkpoint", index).records == []
+    (made,) = run("checkpoint", index, "before").records
+    assert (made["checkpoint"], made["documents"]) == ("before", 3)
+    assert run("delete", index, "cat").exit_code == 0
+    assert run("checkpoint", index).records == [made]
+    assert "before" in run("checkpoint", "--index", index, "--table").stdout
+    assert run("restore", index / "checkpoints" / "before", tmp_path / "old").exit_code == 0
+    assert ids_of(tmp_path / "old") == ["bird", "cat", "dog"]
+    assert ids_of(index) == ["bird", "dog"]
+    assert run("checkpoint", index, "before").exit_code == 1
+    assert run("checkpoint", index, "before", "--drop").exit_code == 0
+    assert run("checkpoint", index).records == []
+    assert run("checkpoint", index, "--drop").exit_code == 2
+    assert run("checkpoint", index, "../x").exit_code == 1
+    assert run("checkpoint", tmp_path / "nowhere", "x").exit_code == 1
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_doctor_and_repair_say_what_is_damaged_and_save_the_rest(
+    index: Path, tmp_path: Path
+) -> None:
+    outcome = run("doctor", index)
+    assert outcome.exit_code == 0
+    assert outcome.records[0]["ok"] is True
+    assert "every byte is what was written" in run("doctor", index, "--table").stdout
+    manifest = index / "manifest"
+    data = bytearray(manifest.read_bytes())
+    data[16] ^= 1
+    manifest.write_bytes(data)
+    outcome = run("doctor", index)
+    assert outcome.exit_code == 1
+    (found,) = outcome.records
+    assert "manifest at byte 16" in found["problems"][0]
+    assert f"rank-retrieve repair {index} TARGET" in found["advice"][-1]
+    assert "is damaged" in outcome.stderr
+    (report,) = run("repair", index, tmp_path / "saved").records
+    assert report["documents"] == {"documents": 3}
+    assert report["lost"] == []
+    assert "the manifest is damaged" in report["uncertain"][0]
+    assert bytes(data) == manifest.read_bytes()
+    assert ids_of(tmp_path / "saved") == ["bird", "cat", "dog"]
+    shown = run("repair", index, tmp_path / "other", "--table").stdout
+    assert "3 in documents" in shown
+    assert run("repair", index, index / "inside").exit_code == 1
+
+
 # --------------------------------------------------------------------------- the program
 
 

@@ -127,3 +127,15 @@ def test_vectors_of_every_sensible_form_are_taken(papers: rr.Collection) -> None
         assert found is not None
         assert found["vector"].dtype == np.float32
         assert found["vector"].tolist() == [3, 4]
+
+
+def test_ids_and_texts_of_string_subclasses_are_taken_as_strings(papers: rr.Collection) -> None:
+    ids = np.array(["x1", "x2"])
+    papers.put_many([{"id": identity, "text": np.str_("cats")} for identity in ids])
+    papers.write(rr.WriteBatch().put({"id": np.str_("x3"), "text": "cats"}).delete(np.str_("x1")))
+    assert papers.search("cats").ids.tolist() == ["x2", "x3"]
+    assert papers.delete(ids[1]) is True
+    found = papers.get("x3")
+    assert found == {"id": "x3", "text": "cats"}
+    papers.flush()
+    assert list(papers.ids()) == ["good", "x3"]

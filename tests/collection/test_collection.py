@@ -119,7 +119,7 @@ def test_a_snapshot_does_not_see_what_comes_after_it(papers: rr.Collection) -> N
         assert view.get("c") is None
         assert "a" in view
         assert papers.search("cat").ids.tolist() == ["b", "c"]
-    with pytest.raises(ValueError, match="closed"):
+    with pytest.raises(rr.InvalidArgument, match="closed"):
         view.search("cat")
 
 

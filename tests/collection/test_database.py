@@ -1,9 +1,11 @@
+import gc
 import json
 import multiprocessing
 import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,11 @@ def test_a_directory_of_other_files_is_refused_untouched(tmp_path: Path) -> None
         {"flush_bytes": 1.5},
         {"sync_interval_s": 0},
         {"path": 7},
+        {"path": ""},
+        {"path": b"bytes"},
+        {"path": "a\0b"},
+        {"path": "x\ud800"},
+        {"path": "x" * 300},
         {"path": ":memory:", "mode": "r"},
     ],
 )
@@ -264,3 +271,56 @@ def test_info_of_a_database_names_its_collections(tmp_path: Path) -> None:
     assert (info["mode"], info["durability"]) == ("w", "group")
     assert list(info["collections"]) == ["c"]
     assert info["bytes"] > 0
+
+
+def test_a_handle_that_was_lost_does_not_lock_its_directory_for_ever(tmp_path: Path) -> None:
+    def lose(durability: Any) -> None:
+        db = rr.open(tmp_path / "db", durability=durability, sync_interval_s=0.01)
+        db.create_collection(f"c {durability}", fields=FIELDS).put({"id": "a", "text": "cat"})
+
+    for durability in ("sync", "async"):
+        lose(durability)
+        for _ in range(100):
+            gc.collect()
+            time.sleep(0.01)  # the syncing thread may hold it for a moment
+            try:
+                rr.open(tmp_path / "db").close()
+            except rr.LockedError:
+                continue
+            break
+    with rr.open(tmp_path / "db") as db:
+        assert db.list_collections() == ["c async", "c sync"]
+
+
+def test_a_dropped_collection_answers_nothing(tmp_path: Path) -> None:
+    with rr.open(tmp_path / "db") as db:
+        documents = db.create_collection("c", fields=FIELDS)
+        documents.put({"id": "a", "text": "cat"})
+        view = documents.snapshot()
+        db.drop_collection("c")
+        for use in (
+            lambda: documents.search("cat"),
+            lambda: documents.get("a"),
+            lambda: len(documents),
+            lambda: "a" in documents,
+            lambda: documents.put({"id": "b"}),
+            documents.flush,
+            documents.info,
+            documents.snapshot,
+        ):
+            with pytest.raises(rr.NotFound, match="dropped"):
+                use()
+        assert view.search("cat").ids.tolist() == ["a"]
+
+
+def test_hits_survive_pickling_without_their_documents(tmp_path: Path) -> None:
+    import pickle
+
+    with rr.open(tmp_path / "db") as db:
+        documents = db.create_collection("c", fields=FIELDS)
+        documents.put({"id": "a", "text": "cat"})
+        hits = pickle.loads(pickle.dumps(documents.search("cat")))  # noqa: S301 - our own bytes
+    assert hits.ids.tolist() == ["a"]
+    assert hits[0].score > 0
+    with pytest.raises(rr.InvalidArgument, match="without documents"):
+        hits[0].document

@@ -30,7 +30,10 @@ def commits() -> list[tuple[str, dict[str, Any]]]:
         ("search", {"b": 3, "c": 2}),
         ("flush", {"b": 3, "c": 2}),
         ("put d", {"b": 3, "c": 2, "d": 4}),
-        ("close", {"b": 3, "c": 2, "d": 4}),
+        ("delete c", {"b": 3, "d": 4}),
+        ("compact", {"b": 3, "d": 4}),
+        ("put e", {"b": 3, "d": 4, "e": 5}),
+        ("close", {"b": 3, "d": 4, "e": 5}),
     ]
 
 
@@ -48,6 +51,8 @@ def take(db: rr.Database, step: str, after: dict[str, Any]) -> None:
         documents.search("word")
     elif name == "flush":
         db.flush()
+    elif name == "compact":
+        documents.compact()
     else:
         db.close()
 
@@ -68,7 +73,7 @@ def run(fault: Fault | None) -> tuple[FaultDirectory, int, int]:
     directory = FaultDirectory(inner, fault)
     acknowledged = begun = 0
     try:
-        db = rr.open(directory)
+        db = rr.open(directory, compaction="manual")
     except (OSError, rr.RankRetrieveError):
         return directory, 0, 0
     try:

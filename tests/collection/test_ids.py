@@ -1,12 +1,13 @@
 import hashlib
+from typing import Any
 
 import numpy as np
 import pytest
 
 from rank_retrieve.collection import ids as ids_module
-from rank_retrieve.collection.ids import IdTable, write_ids
+from rank_retrieve.collection.ids import IdTable, merge_ids, write_ids
 from rank_retrieve.errors import CorruptionError
-from rank_retrieve.types import MemorySections
+from rank_retrieve.types import Bitmap, MemorySections
 
 
 def table(ids: list[str]) -> IdTable:
@@ -61,3 +62,30 @@ def test_sections_that_contradict_each_other_are_corruption(name: str) -> None:
     sections.buffers[name] = sections.buffers[name][:0]
     with pytest.raises(CorruptionError):
         IdTable(sections)
+
+
+def test_merged_tables_hold_the_ids_of_live_docs_in_order() -> None:
+    sections, expected = MemorySections(), MemorySections()
+    merge_ids(
+        sections, [(table(["a", "ß", "c"]), Bitmap.from_docs(3, [1, 2])), (table(["d"]), None)]
+    )
+    write_ids(expected, ["ß", "c", "d"])
+    assert bytes(sections.section("ids")) == "ßcd".encode()
+    assert bytes(sections.section("ids.offsets")) == np.array([0, 2, 3, 4], "<u8").tobytes()
+    assert sections.buffers == expected.buffers
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("ids.docs", np.array([0, 9], "<u4")),
+        ("ids.offsets", np.array([0, 2**63, 2], "<u8")),
+        ("ids.offsets", np.array([1, 1, 2], "<u8")),
+    ],
+)
+def test_a_merge_refuses_tables_that_contradict_themselves(name: str, damage: Any) -> None:
+    sections = MemorySections()
+    write_ids(sections, ["a", "b"])
+    sections.buffers[name] = memoryview(damage.tobytes())
+    with pytest.raises(CorruptionError):
+        merge_ids(MemorySections(), [(IdTable(sections), None)])

@@ -21,6 +21,7 @@ operations = st.one_of(
     st.tuples(st.just("put_many"), st.lists(documents, max_size=5)),
     st.tuples(st.just("delete"), ids),
     st.tuples(st.just("flush"), st.none()),
+    st.tuples(st.just("compact"), st.none()),
     st.tuples(st.just("search"), st.none()),
     st.tuples(st.just("reopen"), st.none()),
 )
@@ -48,6 +49,7 @@ def run(collection: rr.Collection, operation: str, argument: Any) -> None:
         "put_many": collection.put_many,
         "delete": collection.delete,
         "flush": lambda _: collection.flush(),
+        "compact": lambda _: collection.compact(),
         "search": lambda _: collection.search("cat"),
     }
     actions[operation](argument)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import rank_retrieve as rr
+from rank_retrieve.collection.merge_policy import MergePolicy
 
 WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"]
 
@@ -33,6 +34,7 @@ def batches(first: int, batch_docs: int) -> Iterator[list[dict[str, Any]]]:
 
 def main(path: Path, first: int, batch_docs: int, flush_bytes: int) -> None:
     db = rr.open(path, flush_bytes=flush_bytes)
+    db._compaction.policy = MergePolicy(fanout=3)  # eager, so that kills land in merges too
     if "documents" in db:
         documents = db.get_collection("documents")
     else:

@@ -1,0 +1,144 @@
+"""Several segments into one, without their deleted documents.
+
+Every section equals, byte for byte, that of a segment written from the same documents at once,
+but nothing is analysed, hashed or encoded again:
+
+    meta                counted
+    ids, ids.*          copied, with their hashes
+    terms.* ...         posting lists unpacked, renumbered and packed again
+    vectors.*           rows copied from the mapped files
+    encoded.*           bits copied
+    documents, columns  bodies decompressed one block at a time, and compressed again
+
+What is held in memory at a time: the posting lists of one text group, eight bytes a posting; or
+the compressed bodies and the metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from rank_retrieve.collection.documents import BLOCK_BYTES, DocumentBlocks
+from rank_retrieve.collection.ids import merge_ids
+from rank_retrieve.collection.live import LiveSegment
+from rank_retrieve.collection.record import decode_body
+from rank_retrieve.collection.schema import Schema
+from rank_retrieve.collection.segment import SegmentMeta, metadata_of
+from rank_retrieve.types import Bitmap, SectionSink
+
+Step = Callable[[str, int, int], None]
+"""step(stage, done, total), in documents; stages are "ids", "words", "vectors", "documents"."""
+
+
+def merge_segments(
+    sink: SectionSink, schema: Schema, parts: Sequence[LiveSegment], step: Step
+) -> None:
+    """Write the live documents of all parts, in the order of the parts.
+
+    parts: at least one live document among them, all of one schema; their `deleted` is not
+        looked at.
+    step: told how far each stage is, again and again; what it raises ends the merge.
+    Raises CorruptionError for damage that is found on the way.
+    """
+    total = sum(part.n_live for part in parts)
+    groups = [group.name for group in schema.groups]
+    vectors = [name for name in sorted(schema.vectors) if _has_vectors(name, parts)]
+    sink.add("meta", msgspec.msgpack.encode(SegmentMeta(total, groups, vectors)))
+    step("ids", 0, total)
+    merge_ids(sink, [(part.segment.ids, part.live) for part in parts])
+    step("ids", total, total)
+    for done, group in enumerate(groups):
+        step("words", total * done // len(groups), total)
+        _merge_index(sink, group, parts)
+    step("words", total, total)
+    for done, name in enumerate(vectors):
+        step("vectors", total * done // len(vectors), total)
+        _merge_vector_field(sink, name, parts)
+    step("vectors", total, total)
+    _merge_documents(sink, schema, parts, step)
+
+
+def _has_vectors(name: str, parts: Sequence[LiveSegment]) -> bool:
+    """Whether a live document has a vector in this field."""
+    for part in parts:
+        column = part.segment.vectors(name)
+        if column is None or not column.n or not part.n_live:
+            continue
+        if part.live is None or column.docs is None or part.live.to_mask()[column.docs].any():
+            return True
+    return False
+
+
+def _merge_index(sink: SectionSink, group: str, parts: Sequence[LiveSegment]) -> None:
+    from rank_retrieve.lexical import DeletedStatistics, LexicalPart, merge_inverted_indexes
+
+    none = DeletedStatistics.none()
+    merge_inverted_indexes(
+        sink,
+        group,
+        [
+            LexicalPart(
+                part.segment.index(group),
+                live=part.live,
+                # a merge needs no statistics, and counting them would read every list
+                deleted=DeletedStatistics(
+                    none.ordinals, none.counts, part.segment.n_docs - part.n_live, 0
+                ),
+            )
+            for part in parts
+        ],
+    )
+
+
+def _merge_vector_field(sink: SectionSink, name: str, parts: Sequence[LiveSegment]) -> None:
+    from rank_retrieve.dense.vectors import merge_vectors
+
+    merge_vectors(sink, name, [(p.segment.vectors(name), p.live, p.segment.n_docs) for p in parts])
+    made = [_encoded(name, part) for part in parts]
+    sink.add(f"encoded.{name}", Bitmap.from_mask(np.concatenate(made)).to_bytes())
+
+
+def _encoded(name: str, part: LiveSegment) -> Any:
+    """For each live doc, whether the encoder made its vector; bool [n_live]."""
+    if part.segment.vectors(name) is None:
+        return np.zeros(part.n_live, dtype=np.bool_)
+    made = part.segment.encoded(name).to_mask()
+    return made if part.live is None else made[part.live.to_mask()]
+
+
+def _merge_documents(
+    sink: SectionSink, schema: Schema, parts: Sequence[LiveSegment], step: Step
+) -> None:
+    from rank_retrieve.filters.columns import write_columns
+
+    total = sum(part.n_live for part in parts)
+    metadata: list[dict[str, Any]] = []
+
+    def bodies() -> Iterator[bytes | memoryview]:
+        size = 0
+        for identity, body, origin in _live_bodies(parts):
+            metadata.append(metadata_of(schema, identity, decode_body(body, origin)))
+            yield body
+            size += len(body)
+            if size > BLOCK_BYTES:
+                step("documents", len(metadata), total)
+                size = 0
+
+    blocks = DocumentBlocks(bodies())
+    write_columns(sink, metadata)
+    blocks.write(sink)
+    step("documents", total, total)
+
+
+def _live_bodies(parts: Sequence[LiveSegment]) -> Iterator[tuple[str, bytes | memoryview, str]]:
+    """Id, stored body and file of each live document; blocks are decompressed as they come."""
+    for part in parts:
+        segment = part.segment
+        identity = segment.ids.id
+        for doc, body in enumerate(segment.bodies.bodies()):
+            if part.is_live(doc):
+                yield identity(doc), body, segment.name
