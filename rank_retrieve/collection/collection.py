@@ -125,7 +125,7 @@ class Collection:
 
     def delete(self, document_id: str) -> bool:
         """Remove a document; whether it was there."""
-        check_id(document_id)
+        document_id = check_id(document_id)
         with self._database._locked_for("delete"):
             self._store.check_there()
         if document_id not in self:

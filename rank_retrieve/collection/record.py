@@ -57,7 +57,7 @@ def check_id(value: object) -> str:
     if not value:
         raise InvalidArgument("id", value, "must not be empty")
     if type(value) is not str:
-        value = str.__str__(value)  # NumPy's strings, for example
+        value = "".join(value)  # NumPy's strings, for example
     try:
         size = len(value) if value.isascii() else len(value.encode("utf-8"))
     except UnicodeEncodeError as error:
@@ -87,7 +87,7 @@ def to_record(schema: Schema, document: Mapping[str, Any]) -> Record:
                 raise InvalidArgument(
                     f"{name} of document {identity!r}", value, "must be a string or None"
                 )
-            body[name] = value if value is None or type(value) is str else str.__str__(value)
+            body[name] = value if value is None or type(value) is str else "".join(value)
         elif name == ID:
             pass
         elif name in spaces:

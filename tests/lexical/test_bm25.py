@@ -157,7 +157,7 @@ def test_a_document_is_explained_by_its_id():
 
 
 def test_hits_have_no_documents():
-    with pytest.raises(InvalidArgument, match="stores no documents"):
+    with pytest.raises(InvalidArgument, match="without documents"):
         BM25.from_texts(TEXTS).search("cat")[0].document
 
 
