@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from rank_retrieve.codecs.frames import compress, decompress
+from rank_retrieve.collection.arrays import array_of
 from rank_retrieve.collection.record import MAX_BODY_BYTES
 from rank_retrieve.errors import CorruptionError
 from rank_retrieve.types import Sections, SectionSink
@@ -74,9 +75,9 @@ class DocumentStore:
 
     def __init__(self, sections: Sections, n_docs: int) -> None:
         self._origin = sections.origin
-        self._first = np.frombuffer(sections.section("documents.first"), dtype="<u4")
-        self._offsets = np.frombuffer(sections.section("documents.offsets"), dtype="<u8")
-        self._raw = np.frombuffer(sections.section("documents.raw"), dtype="<u4")
+        self._first = array_of(sections, "documents.first", "<u4")
+        self._offsets = array_of(sections, "documents.offsets", "<u8")
+        self._raw = array_of(sections, "documents.raw", "<u4")
         self._frames = sections.section("documents")
         self._cache: OrderedDict[int, tuple[memoryview, list[int]]] = OrderedDict()
         self._lock = threading.Lock()

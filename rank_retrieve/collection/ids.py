@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from rank_retrieve.collection.arrays import array_of
 from rank_retrieve.errors import CorruptionError
 from rank_retrieve.types import Bitmap, Int64s, Sections, SectionSink, UInt8s, UInt64s
 
@@ -62,10 +63,10 @@ class IdTable:
 
     def __init__(self, sections: Sections) -> None:
         self._origin = sections.origin
-        self._offsets = np.frombuffer(sections.section("ids.offsets"), dtype="<u8")
+        self._offsets = array_of(sections, "ids.offsets", "<u8")
         self._bytes = sections.section("ids")
-        self._hashes = np.frombuffer(sections.section("ids.hashes"), dtype="<u8")
-        self._docs = np.frombuffer(sections.section("ids.docs"), dtype="<u4")
+        self._hashes = array_of(sections, "ids.hashes", "<u8")
+        self._docs = array_of(sections, "ids.docs", "<u4")
         n = len(self._offsets) - 1
         if n < 0 or len(self._hashes) != n or len(self._docs) != n:
             raise CorruptionError(self._origin, 0, "one hash for each id", f"{n} ids")

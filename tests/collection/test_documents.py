@@ -48,6 +48,8 @@ def block_of(raw: bytes) -> bytes:
         lambda s: s.buffers.update({"documents.raw": memoryview(np.array([12], "<u4")).cast("B")}),
         lambda s: s.buffers.update({"documents.first": memoryview(b"\0" * 8)}),
         lambda s: s.buffers.update({"documents": s.buffers["documents"][:-1]}),
+        lambda s: s.buffers.update({"documents.first": s.buffers["documents.first"][:-1]}),
+        lambda s: s.buffers.update({"documents.offsets": s.buffers["documents.offsets"][:0]}),
         lambda s: s.buffers.update({"documents.offsets": memoryview(b"\xff" * 16)}),
     ],
 )

@@ -55,11 +55,12 @@ def test_a_doc_beyond_the_table_is_corruption() -> None:
         IdTable(sections).find("a")
 
 
+@pytest.mark.parametrize("size", [0, -1, 1])
 @pytest.mark.parametrize("name", ["ids", "ids.hashes", "ids.docs", "ids.offsets"])
-def test_sections_that_contradict_each_other_are_corruption(name: str) -> None:
+def test_sections_that_contradict_each_other_are_corruption(name: str, size: int) -> None:
     sections = MemorySections()
     write_ids(sections, ["a", "b"])
-    sections.buffers[name] = sections.buffers[name][:0]
+    sections.buffers[name] = sections.buffers[name][:size]
     with pytest.raises(CorruptionError):
         IdTable(sections)
 
