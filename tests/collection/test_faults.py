@@ -210,3 +210,46 @@ def test_an_interrupted_write_stops_the_handle_and_recovery_decides(
     db.close()
     with rr.open(tmp_path / "db") as again:
         assert list(again.get_collection("c").ids()) == ["a", "b"]  # it was in the log
+
+
+def test_a_committed_put_returns_though_the_flush_behind_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rank_retrieve.collection import flush
+
+    db = rr.open(tmp_path / "db", flush_bytes=1)
+    documents = db.create_collection("c", fields=FIELDS)
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(flush, "_write_memtable", full)
+        documents.put({"id": "a", "text": "word"})
+        with pytest.raises(rr.ResourceExhausted):
+            db.flush()
+    assert documents.search("word").ids.tolist() == ["a"]
+    db.close()
+    with rr.open(tmp_path / "db") as again:
+        assert list(again.get_collection("c").ids()) == ["a"]
+
+
+def test_a_damaged_id_table_refuses_a_put_before_the_log_has_it() -> None:
+    from rank_retrieve.persistence import SegmentReader
+
+    directory = MemoryDirectory()
+    with rr.open(directory) as db:
+        db.create_collection("c", fields=FIELDS).put({"id": "a", "text": "word"})
+    files = {name: data for name, data in directory.files().items() if name != "lock"}
+    (name,) = (name for name in files if name.startswith("segment-"))
+    hashes = bytes(SegmentReader.open(directory, name, kind=None).section("ids.hashes"))
+    place = files[name].index(hashes)
+    flipped = bytearray(files[name])
+    flipped[place] ^= 1
+    damaged = MemoryDirectory({**files, name: bytes(flipped)})
+    db = rr.open(damaged)
+    with pytest.raises(rr.CorruptionError, match=r"ids\.hashes"):
+        db.get_collection("c").put({"id": "b", "text": "word"})
+    db.close()
+    with rr.open(damaged, mode="r") as again:
+        assert len(again.get_collection("c")) == 1
