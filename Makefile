@@ -33,7 +33,7 @@ bench: $(STAMP)           ## benchmarks beside the rivals; by hand
 	$(BIN)/python benchmarks/indexing.py
 
 reliability: $(STAMP)     ## the long tier; by hand
-	$(BIN)/python -m pytest -m reliability -n 2
+	$(BIN)/python -m pytest -m reliability -n 2 --timeout 7200
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

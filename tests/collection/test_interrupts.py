@@ -138,9 +138,20 @@ def test_an_interrupt_at_any_line_leaves_one_state_or_a_handle_that_refuses(name
     assert places > 20
 
 
+def work(db: rr.Database, rounds: range) -> None:
+    documents = db.get_collection("c")
+    for i in rounds:
+        documents.delete(f"d{i % 40}")
+        documents.search("word", k=3)
+        documents.put(doc(f"e{i % 9}", i))
+        if i % 3 == 0:
+            db.flush()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_real_interrupts_at_random_moments_lose_nothing_and_hang_nothing() -> None:
     rng = random.Random(5)
-    poisoned = 0
+    poisoned = interrupted = 0
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -153,16 +164,14 @@ def test_real_interrupts_at_random_moments_lose_nothing_and_hang_nothing() -> No
             documents = db.create_collection("c", fields=FIELDS)
             documents.put_many(doc(f"d{i}", i) for i in range(40))
             db.flush()
+            work(db, range(1))  # kernels that load now are not interrupted in their loading
             try:
                 signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.0005, 0.02))
-                for i in range(10**6):
-                    documents.delete(f"d{i % 40}")
-                    documents.search("word", k=3)
-                    documents.put(doc(f"e{i % 9}", i))
-                    if i % 3 == 0:
-                        db.flush()
+                # far longer than the timer; an interrupt that lands in a finaliser is dropped by
+                # Python and never comes back, so the work must have an end of its own
+                work(db, range(1, 500))
             except KeyboardInterrupt:
-                pass
+                interrupted += 1
             signal.setitimer(signal.ITIMER_REAL, 0)
             try:
                 documents.put(doc("last", 1))
@@ -177,4 +186,5 @@ def test_real_interrupts_at_random_moments_lose_nothing_and_hang_nothing() -> No
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
-    assert poisoned < 60
+    assert interrupted > 50
+    assert poisoned < interrupted
