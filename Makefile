@@ -33,7 +33,10 @@ bench: $(STAMP)           ## benchmarks beside the rivals; by hand
 	$(BIN)/python benchmarks/indexing.py
 
 reliability: $(STAMP)     ## the long tier; by hand
-	$(BIN)/python -m pytest -m reliability -n 2 --timeout 7200
+	rm -rf build/reliability
+	RANK_RETRIEVE_RELIABILITY_REPORT=build/reliability \
+	    $(BIN)/python -m pytest -m reliability -n 2 --dist loadgroup --timeout 7200
+	$(BIN)/python -m tests.reliability.report build/reliability
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
