@@ -104,6 +104,11 @@ class Filter:
         return parse({path: {"$elemMatch": where}})
 
     @staticmethod
+    def regex(path: str, pattern: str, options: str = "") -> Predicate:
+        """A string in which a regular expression is found; see docs/filters.md for its syntax."""
+        return parse({path: {"$regex": pattern, "$options": options}})
+
+    @staticmethod
     def and_(*parts: Predicate) -> Predicate:
         """All of them; with none, every document."""
         return all_of(*parts)

@@ -5,6 +5,7 @@
     $in, $nin, $all          OneOf, Equal         is it equal to one of these?
     $gt $gte $lt $lte        Compare              is it in order with a value of its own kind?
     $exists                  Exists               is it there at all? (null is)
+    $regex                   Matches              is it a string in which the pattern is found?
     $size                    Size                 is it an array of so many elements?
     $elemMatch               ElementMatch         (in `predicate`) does one element fit it all?
 
@@ -17,9 +18,12 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rank_retrieve.filters.values import KIND_OF, Kind, identity, order_key
+
+if TYPE_CHECKING:
+    from rank_retrieve.codecs.fst import Automaton
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "$gt": operator.gt,
@@ -142,3 +146,35 @@ class Size(Condition):
     def to_dict(self) -> dict[str, Any]:
         """`{"$size": length}`."""
         return {"$size": self.length}
+
+
+@dataclass(frozen=True, slots=True)
+class Matches(Condition):
+    """A string in which a regular expression is found; run as an automaton, never backtracking.
+
+    options: "i" ignores case, "s" lets a dot be a line feed too.
+    Raises InvalidArgument pointing at the character where the pattern is not regular.
+    """
+
+    pattern: str
+    options: str = ""
+    automaton: Automaton = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        from rank_retrieve.codecs import fst
+
+        automaton = fst.regex(
+            self.pattern,
+            anywhere=True,
+            ignore_case="i" in self.options,
+            dot_all="s" in self.options,
+        )
+        object.__setattr__(self, "automaton", automaton)
+
+    def test(self, value: Any) -> bool:
+        """Whether the value is a string and the pattern is found in it."""
+        return type(value) is str and self.automaton.matches(value.encode())
+
+    def to_dict(self) -> dict[str, Any]:
+        """`{"$regex": pattern}`, with `"$options"` where there are some."""
+        return {"$regex": self.pattern, **({"$options": self.options} if self.options else {})}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rank_retrieve.types import UInt64s
+
+if TYPE_CHECKING:
+    from rank_retrieve.codecs.fst import Automaton
 
 MANY_ENTRIES = 64
 
@@ -48,6 +51,11 @@ class Dictionary:
             if code < high and self[code] == entry:
                 found.append(code)
         return found
+
+    def matching(self, automaton: Automaton) -> NDArray[np.bool_]:
+        """Which entries an automaton accepts, bool [entries]."""
+        arena = np.frombuffer(self._arena, dtype=np.uint8)
+        return automaton.matches_each(arena, self._offsets.astype(np.int64))
 
     def _narrow(self, entries: Sequence[bytes]) -> list[tuple[int, int]]:
         """Where each entry can be, by the eight bytes that follow what all entries share."""

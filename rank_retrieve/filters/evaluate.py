@@ -22,6 +22,7 @@ from rank_retrieve.filters.conditions import (
     Condition,
     Equal,
     Exists,
+    Matches,
     OneOf,
     Size,
 )
@@ -193,6 +194,17 @@ def _exists(node: Where, column: Column, scope: _Scope) -> Mask:
     return _scatter([(part, True) for part in column.parts.values()], scope)
 
 
+def _matches(node: Where, column: Column, scope: _Scope) -> Mask:
+    condition = node.condition
+    assert isinstance(condition, Matches)
+    hits = []
+    for part in _parts(column, Kind.STRING):
+        assert part.dictionary is not None
+        # a pattern is run once for each different string
+        hits.append((part, part.dictionary.matching(condition.automaton)[part.values]))
+    return _scatter(hits, scope)
+
+
 def _size(node: Where, column: Column, scope: _Scope) -> Mask:
     condition = node.condition
     assert isinstance(condition, Size)
@@ -211,6 +223,7 @@ _CONDITIONS: dict[type[Condition], Callable[[Where, Column, _Scope], Mask]] = {
     OneOf: _in,
     Compare: _compare,
     Exists: _exists,
+    Matches: _matches,
     Size: _size,
     ElementMatch: _element_match,
 }

@@ -3,7 +3,8 @@
     filter    = {} | {clause, ...}                                        all clauses hold
     clause    = path: value | path: {operator: operand, ...}
               | "$and": [filter, ...] | "$or": [...] | "$nor": [...] | "$not": filter
-    operator  = $eq $ne $gt $gte $lt $lte $in $nin $exists $all $size $elemMatch $not
+    operator  = $eq $ne $gt $gte $lt $lte $in $nin $exists $all $size $elemMatch
+              | $regex, with $options | $not
 
 Every error names the place: `where.$or.1.price.$gte`. A filter is at most 32 deep, 4,096
 clauses long and holds at most 1,048,576 values, whatever it is made of.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from rank_retrieve.errors import InvalidArgument
@@ -24,6 +26,7 @@ from rank_retrieve.filters.conditions import (
     Condition,
     Equal,
     Exists,
+    Matches,
     OneOf,
     Size,
 )
@@ -40,6 +43,8 @@ from rank_retrieve.filters.predicate import (
     any_of,
 )
 from rank_retrieve.filters.values import order_key
+
+REGEX_OPTIONS = "is"
 
 
 def parse(where: Mapping[str, Any] | Predicate) -> Predicate:
@@ -88,7 +93,7 @@ class _Parser:
         assert isinstance(operators, Mapping)
         parts = []
         with _Level(self, place):
-            for name, operand in operators.items():
+            for name, operand in _with_options(operators, place).items():
                 self.count(place)
                 operator = _OPERATORS.get(name) if isinstance(name, str) else None
                 if operator is None:
@@ -231,6 +236,44 @@ def _size(parser: _Parser, path: Path, operand: object, place: Path) -> Predicat
     return Where(path, Size(operand))
 
 
+@dataclass(frozen=True)
+class _Pattern:
+    """What `$regex` and `$options` say together."""
+
+    pattern: object
+    options: str
+
+
+def _with_options(operators: Mapping[Any, Any], place: Path) -> Mapping[Any, Any]:
+    """The operators with `$regex` and `$options` made one."""
+    if "$regex" not in operators:
+        return operators
+    options = operators.get("$options", "")
+    if not isinstance(options, str) or set(options) - set(REGEX_OPTIONS):
+        raise refuse(
+            (*place, "$options"), options, "must be a string of the letters i and s",
+            '"i" ignores case, "s" lets a dot be a line feed',
+        )  # fmt: skip
+    rest = {name: operand for name, operand in operators.items() if name != "$options"}
+    # one order of letters, so that equal filters are equal
+    ordered = "".join(letter for letter in REGEX_OPTIONS if letter in options)
+    return {**rest, "$regex": _Pattern(operators["$regex"], ordered)}
+
+
+def _regex(parser: _Parser, path: Path, operand: object, place: Path) -> Predicate:
+    assert isinstance(operand, _Pattern)
+    if type(operand.pattern) is not str:
+        raise refuse(place, operand.pattern, "must be a string", "flags go into $options")
+    try:
+        return Where(path, Matches(operand.pattern, operand.options))
+    except InvalidArgument as error:
+        raise refuse(place, operand.pattern, error.reason, error.remedy) from None
+
+
+def _options(parser: _Parser, path: Path, operand: object, place: Path) -> Predicate:
+    raise refuse(place, operand, "belongs beside $regex")
+
+
 def _elem_match(parser: _Parser, path: Path, operand: object, place: Path) -> Predicate:
     if not isinstance(operand, Mapping):
         raise refuse(place, operand, "must be a dict")
@@ -269,5 +312,7 @@ _OPERATORS: dict[str, Callable[[_Parser, Path, object, Path], Predicate]] = {
     "$all": _all,
     "$size": _size,
     "$elemMatch": _elem_match,
+    "$regex": _regex,
+    "$options": _options,
     "$not": _not_operators,
 }

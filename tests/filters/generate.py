@@ -19,6 +19,7 @@ PATHS = [
     "a", "b", "c", "id", "a.a", "a.b", "a.0", "b.c", "b.1", "a.b.c", "a.0.b", "b.0.0", "a.1.a",
     "c.a.b.c", "none", "c.0.0.a",
 ]  # fmt: skip
+PATTERNS = ["a", "^a", "b$", "^$", "", "[^a]", "a|^b", "^(a|é)b?$", "A", ".", "\\\\d", "b{2}"]
 ORDERED = [value for value in SCALARS if value is not None and not isinstance(value, bool)]
 
 
@@ -67,6 +68,7 @@ class Generator:
             "$nin": values,
             "$all": values[:2],
             "$size": pick.randrange(4),
+            "$regex": pick.choice(PATTERNS),
         }
         if exists:
             known["$exists"] = pick.random() < 0.5
@@ -78,6 +80,9 @@ class Generator:
                 else self.filter(depth + 2)
             )
         names = pick.sample(list(known), pick.choice([1, 1, 1, 2, 3]))
+        if "$regex" in names and pick.random() < 0.5:
+            known["$options"] = pick.choice(["", "i", "s", "si"])
+            names.append("$options")
         return {name: known[name] for name in names}
 
     def filter(self, depth: int = 0) -> dict[str, Any]:

@@ -4,8 +4,9 @@
     sequence  := (atom ("*" | "+" | "?" | "{m}" | "{m,}" | "{,n}" | "{m,n}")?)*
     atom      := "." | "(" pattern ")" | "(?:" pattern ")" | "[" "^"? items "]" | escape | character
 
-Everything in it is regular in the strict sense: no back-references, no lookaround, no anchors.
-Every error points at the character, counted from 0.
+Everything in it is regular in the strict sense: no back-references, no lookaround. A pattern
+that is sought anywhere in a text, and only such a one, may have anchors: "^" before and "$"
+behind each of its outermost alternatives. Every error points at the character, counted from 0.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from rank_retrieve.codecs.fst._cases import other_cases
+from rank_retrieve.codecs.fst._ranges import Ranges, merged
 from rank_retrieve.errors import InvalidArgument
-
-Ranges: TypeAlias = tuple[tuple[int, int], ...]
 
 MAX_PATTERN_CHARACTERS = 1000
 MAX_REPEAT = 1000
@@ -68,6 +69,8 @@ class Repeat:
 Tree: TypeAlias = Characters | Chain | Choice | Repeat
 
 ANY = Characters(ALL_CHARACTERS)
+ANY_IN_LINE = Characters(((0, 9), (11, 0xD7FF), ALL_CHARACTERS[1]))
+ANYTHING = Repeat(ANY, 0, None)
 
 
 def parse_wildcard(pattern: str) -> Tree:
@@ -91,10 +94,24 @@ def parse_wildcard(pattern: str) -> Tree:
     return Chain(tuple(parts))
 
 
-def parse_regex(pattern: str) -> Tree:
+@dataclass(frozen=True)
+class Reading:
+    """How a regular expression is to be read.
+
+    anywhere: it is sought in a text, which it otherwise must match whole; allows anchors.
+    ignore_case: a letter stands for its lower, upper and title case.
+    dot_all: a dot is also a line feed.
+    """
+
+    anywhere: bool = False
+    ignore_case: bool = False
+    dot_all: bool = True
+
+
+def parse_regex(pattern: str, reading: Reading) -> Tree:
     """The tree of a regular expression; InvalidArgument points at what is wrong."""
     _check_length(pattern)
-    parser = _Parser(pattern)
+    parser = _Parser(pattern, reading)
     tree = parser.choice(0)
     if parser.at < len(pattern):
         raise parser.error("an unopened )")
@@ -104,8 +121,8 @@ def parse_regex(pattern: str) -> Tree:
 class _Parser:
     """Recursive descent; `at` is the next character."""
 
-    def __init__(self, pattern: str) -> None:
-        self.pattern, self.at = pattern, 0
+    def __init__(self, pattern: str, reading: Reading) -> None:
+        self.pattern, self.at, self.reading = pattern, 0, reading
 
     def error(self, what: str, at: int | None = None, remedy: str = "") -> InvalidArgument:
         """For the character at `at`, by default the next one."""
@@ -131,12 +148,21 @@ class _Parser:
         return parts[0] if len(parts) == 1 else Choice(tuple(parts))
 
     def chain(self, depth: int) -> Tree:
-        """Atoms with their repetitions."""
+        """Atoms with their repetitions, and at the outermost level with anchors."""
+        sought = self.reading.anywhere and depth == 0
         parts: list[Tree] = []
-        while self.peek() not in ("", "|", ")"):
+        if sought and not self.take("^"):
+            parts.append(ANYTHING)
+        ended = False
+        while not ended and self.peek() not in ("", "|", ")"):
+            if sought and self.peek() == "$" and self.pattern[self.at + 1 : self.at + 2] in "|":
+                ended = self.take("$")
+                continue
             atom = self.atom(depth)
             repeat = self.repeat()
             parts.append(atom if repeat is None else Repeat(atom, *repeat))
+        if sought and not ended:
+            parts.append(ANYTHING)
         return parts[0] if len(parts) == 1 else Chain(tuple(parts))
 
     def repeat(self) -> tuple[int, int | None] | None:
@@ -182,9 +208,12 @@ class _Parser:
         if character in ("*", "+", "?", "{"):
             raise self.error("nothing to repeat")
         if character in ("^", "$"):
-            raise self.error(
-                "an anchor", remedy=f"drop it: terms match whole; write \\{character} for itself"
+            where = (
+                "anchors stand around the outermost alternatives"
+                if self.reading.anywhere
+                else "drop it: terms match whole"
             )
+            raise self.error("an anchor", remedy=f"{where}; write \\{character} for itself")
         if self.take("("):
             if self.take("?") and not self.take(":"):
                 raise self.error("only (?: ) groups are known", start, "no lookaround, no flags")
@@ -195,11 +224,15 @@ class _Parser:
         if self.take("["):
             return self.char_class(start)
         if self.take("\\"):
-            return Characters(self.escape(start))
+            return Characters(self.in_any_case(self.escape(start)))
         if self.take("."):
-            return ANY
+            return ANY if self.reading.dot_all else ANY_IN_LINE
         self.at += 1
-        return _literal(self.pattern, start)
+        return Characters(self.in_any_case(_literal(self.pattern, start).ranges))
+
+    def in_any_case(self, ranges: Ranges) -> Ranges:
+        """With the other cases of its letters, where case is to be ignored."""
+        return other_cases(ranges) if self.reading.ignore_case else ranges
 
     def char_class(self, start: int) -> Characters:
         """The inside of [...]; a ] in the first place is itself."""
@@ -224,8 +257,8 @@ class _Parser:
                 raise self.error("a range whose ends are exchanged", item)
             ranges.append((low[0][0], high[0][0]))
         self.at += 1
-        merged = _merged(ranges)
-        return Characters(_complement(merged) if negated else _carried(merged))
+        items = self.in_any_case(merged(ranges))
+        return Characters(_complement(items) if negated else _carried(items))
 
     def class_item(self) -> Ranges:
         """A character or an escape inside [...]."""
@@ -272,16 +305,6 @@ def _literal(pattern: str, position: int) -> Characters:
 
 def _is_carried(code_point: int) -> bool:
     return any(low <= code_point <= high for low, high in ALL_CHARACTERS)
-
-
-def _merged(ranges: list[tuple[int, int]]) -> Ranges:
-    merged: list[tuple[int, int]] = []
-    for low, high in sorted(ranges):
-        if merged and low <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    return tuple(merged)
 
 
 def _complement(ranges: Ranges) -> Ranges:

@@ -10,12 +10,14 @@ searching allowing errors" (CACM 1992).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rank_retrieve.codecs.fst import _read_kernels as kernels
 from rank_retrieve.errors import InvalidArgument
-from rank_retrieve.types import Int32s
+from rank_retrieve.types import Int32s, Int64s, UInt8s
 
 MAX_DISTANCE = 2
 
@@ -31,6 +33,20 @@ class Automaton:
         """Whether the automaton accepts this one term."""
         frame = np.empty(kernels.STACK_COLUMNS, dtype=np.int64)
         return bool(kernels.matches(self.program, np.frombuffer(term, dtype=np.uint8), frame))
+
+    def matches_each(self, arena: UInt8s, offsets: Int64s) -> NDArray[np.bool_]:
+        """Which of the strings arena[offsets[i]:offsets[i + 1]] are accepted, bool [n].
+
+        offsets: int64 [n + 1], ascending and inside the arena, which the caller has checked.
+        """
+        if self.program[kernels.KIND] != kernels.IS_DFA:
+            ends = pairwise(offsets.tolist())
+            return np.array([self.matches(arena[a:b].tobytes()) for a, b in ends], dtype=np.bool_)
+        from rank_retrieve.codecs.fst import _match_kernels
+
+        accepted = np.empty(len(offsets) - 1, dtype=np.uint8)
+        _match_kernels.match_each(self.program, arena, offsets, accepted)
+        return accepted.view(np.bool_)
 
     def __repr__(self) -> str:
         return f"Automaton({self.source})"
