@@ -19,7 +19,7 @@ PATHS = [
     "a", "b", "c", "id", "a.a", "a.b", "a.0", "b.c", "b.1", "a.b.c", "a.0.b", "b.0.0", "a.1.a",
     "c.a.b.c", "none", "c.0.0.a",
 ]  # fmt: skip
-PATTERNS = ["a", "^a", "b$", "^$", "", "[^a]", "a|^b", "^(a|é)b?$", "A", ".", "\\\\d", "b{2}"]
+PATTERNS = ["a", "^a", "b$", "^$", "", "[^a]", "a|^b", "^(a|é)b?$", "A", ".", "\\d", "b{2}"]
 ORDERED = [value for value in SCALARS if value is not None and not isinstance(value, bool)]
 
 

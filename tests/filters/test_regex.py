@@ -21,7 +21,8 @@ def found(where: dict[str, Any]) -> list[int]:
     documents = [{"title": title} for title in TITLES] + [{"title": ["x", "dense"]}, {}]
     sections = MemorySections()
     write_columns(sections, documents)
-    docs = parse(where).evaluate(Columns.open(sections, n_docs=len(documents))).to_docs().tolist()
+    columns = Columns.open(sections, n_docs=len(documents))
+    docs: list[int] = parse(where).evaluate(columns).to_docs().tolist()
     assert docs == [i for i, document in enumerate(documents) if parse(where).matches(document)]
     return docs
 
