@@ -27,14 +27,14 @@ from rank_retrieve.filters.conditions import (
     Size,
 )
 from rank_retrieve.filters.intervals import BOUNDS, Mask, between, equal_to_any, interval
-from rank_retrieve.filters.paths import position_of
+from rank_retrieve.filters.paths import Path, position_of
 from rank_retrieve.filters.predicate import AllOf, AnyOf, ElementMatch, Not, Predicate, Where
 from rank_retrieve.filters.values import Kind
 from rank_retrieve.types import Bitmap
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Scope:
+class Scope:
     """A segment, and the docs that still matter, where an earlier clause left some out.
 
     Answers need only be right within; reading rows is what that saves.
@@ -50,10 +50,10 @@ class _Scope:
 
 def evaluate(predicate: Predicate, columns: Columns) -> Bitmap:
     """The docs that fit; see `Predicate.evaluate`."""
-    return Bitmap.from_mask(_mask(predicate, _Scope(columns)))
+    return Bitmap.from_mask(_mask(predicate, Scope(columns)))
 
 
-def _mask(predicate: Predicate, scope: _Scope) -> Mask:
+def _mask(predicate: Predicate, scope: Scope) -> Mask:
     """A new array, bool [n_docs]."""
     return _NODES[type(predicate)](predicate, scope)
 
@@ -61,7 +61,7 @@ def _mask(predicate: Predicate, scope: _Scope) -> Mask:
 # --------------------------------------------------------------------------- the tree
 
 
-def _all_of(node: AllOf, scope: _Scope) -> Mask:
+def _all_of(node: AllOf, scope: Scope) -> Mask:
     mask: Mask | None = None
     # parts that read rows go last, for the docs that the others leave
     for part in sorted(node.parts, key=lambda part: _reads_rows(part, scope.columns)):
@@ -70,51 +70,51 @@ def _all_of(node: AllOf, scope: _Scope) -> Mask:
             if scope.within is not None:
                 mask &= scope.within
         else:
-            mask &= _mask(part, _Scope(scope.columns, mask))
+            mask &= _mask(part, Scope(scope.columns, mask))
     return np.ones(scope.columns.n_docs, dtype=np.bool_) if mask is None else mask
 
 
-def _any_of(node: AnyOf, scope: _Scope) -> Mask:
+def _any_of(node: AnyOf, scope: Scope) -> Mask:
     mask = np.zeros(scope.columns.n_docs, dtype=np.bool_)
     for part in node.parts:
         mask |= _mask(part, scope)
     return mask
 
 
-def _not(node: Not, scope: _Scope) -> Mask:
+def _not(node: Not, scope: Scope) -> Mask:
     mask = _mask(node.part, scope)
     return np.logical_not(mask, out=mask)
 
 
-def _where(node: Where, scope: _Scope) -> Mask:
+def _where(node: Where, scope: Scope) -> Mask:
     column = scope.columns.column(node.name)
     if column is None:
         mask = np.zeros(scope.columns.n_docs, dtype=np.bool_)
     else:
         mask = _CONDITIONS[type(node.condition)](node, column, scope)
-    decided = _only_in_rows(node, column, scope)
+    decided = only_in_rows(node.path, column, scope)
     if decided is not None:
         for doc, row in scope.rows(decided):
             mask[doc] = node.holds(row)
     return mask
 
 
-def _only_in_rows(node: Where, column: Column | None, scope: _Scope) -> NDArray[Any] | None:
-    """The docs whose row decides, whatever the columns say; ascending, None for none."""
+def only_in_rows(path: Path, column: Column | None, scope: Scope) -> NDArray[Any] | None:
+    """The docs whose row decides, whatever the path's column says; ascending, None for none."""
     if column is None and not scope.columns.complete:
         return scope.columns.row_docs()
     docs: list[NDArray[Any]] = []
-    for at in range(1, len(node.path)):
-        if position_of(node.path[at]) >= 0:
+    for at in range(1, len(path)):
+        if position_of(path[at]) >= 0:
             # the step may be a position: whoever has an array there is asked
-            above = scope.columns.column(".".join(node.path[:at]))
+            above = scope.columns.column(".".join(path[:at]))
             if above is None and not scope.columns.complete:
                 return scope.columns.row_docs()
-            docs += [_docs(part, scope) for part in _parts(above, Kind.ARRAY)]
+            docs += [docs_of(part, scope) for part in _parts(above, Kind.ARRAY)]
     return np.unique(np.concatenate(docs)) if docs else None
 
 
-_NODES: dict[type, Callable[[Any, _Scope], Mask]] = {
+_NODES: dict[type, Callable[[Any, Scope], Mask]] = {
     AllOf: _all_of,
     AnyOf: _any_of,
     Not: _not,
@@ -146,20 +146,20 @@ def _reads_rows(node: Predicate, columns: Columns) -> bool:
 # --------------------------------------------------------------------------- conditions
 
 
-def _equal(node: Where, column: Column, scope: _Scope) -> Mask:
+def _equal(node: Where, column: Column, scope: Scope) -> Mask:
     condition = node.condition
     assert isinstance(condition, Equal)
     return _one_of([condition.key], node, column, scope)
 
 
-def _in(node: Where, column: Column, scope: _Scope) -> Mask:
+def _in(node: Where, column: Column, scope: Scope) -> Mask:
     condition = node.condition
     assert isinstance(condition, OneOf)
     return _one_of(condition.keys, node, column, scope)
 
 
 def _one_of(
-    keys: Iterable[tuple[Kind | None, Hashable]], node: Where, column: Column, scope: _Scope
+    keys: Iterable[tuple[Kind | None, Hashable]], node: Where, column: Column, scope: Scope
 ) -> Mask:
     by_kind: dict[Kind, list[Any]] = {}
     for kind, content in keys:
@@ -177,7 +177,7 @@ def _one_of(
     return mask
 
 
-def _compare(node: Where, column: Column, scope: _Scope) -> Mask:
+def _compare(node: Where, column: Column, scope: Scope) -> Mask:
     condition = node.condition
     assert isinstance(condition, Compare)
     kind, value = condition.key
@@ -190,11 +190,11 @@ def _compare(node: Where, column: Column, scope: _Scope) -> Mask:
     return _scatter(hits, scope)
 
 
-def _exists(node: Where, column: Column, scope: _Scope) -> Mask:
+def _exists(node: Where, column: Column, scope: Scope) -> Mask:
     return _scatter([(part, True) for part in column.parts.values()], scope)
 
 
-def _matches(node: Where, column: Column, scope: _Scope) -> Mask:
+def _matches(node: Where, column: Column, scope: Scope) -> Mask:
     condition = node.condition
     assert isinstance(condition, Matches)
     hits = []
@@ -205,20 +205,20 @@ def _matches(node: Where, column: Column, scope: _Scope) -> Mask:
     return _scatter(hits, scope)
 
 
-def _size(node: Where, column: Column, scope: _Scope) -> Mask:
+def _size(node: Where, column: Column, scope: Scope) -> Mask:
     condition = node.condition
     assert isinstance(condition, Size)
     parts = _parts(column, Kind.ARRAY)
     return _scatter([(part, equal_to_any(part, [condition.length])) for part in parts], scope)
 
 
-def _element_match(node: Where, column: Column, scope: _Scope) -> Mask:
+def _element_match(node: Where, column: Column, scope: Scope) -> Mask:
     mask = np.zeros(scope.columns.n_docs, dtype=np.bool_)
     _ask_rows(mask, node, _parts(column, Kind.ARRAY), scope)
     return mask
 
 
-_CONDITIONS: dict[type[Condition], Callable[[Where, Column, _Scope], Mask]] = {
+_CONDITIONS: dict[type[Condition], Callable[[Where, Column, Scope], Mask]] = {
     Equal: _equal,
     OneOf: _in,
     Compare: _compare,
@@ -251,7 +251,7 @@ def _parts(column: Column | None, *kinds: Kind) -> Iterator[Part]:
             yield part
 
 
-def _docs(part: Part, scope: _Scope) -> NDArray[Any]:
+def docs_of(part: Part, scope: Scope) -> NDArray[Any]:
     """The docs of a part, ascending and distinct."""
     if part.docs is not None:
         return part.docs if part.distinct else np.unique(part.docs)
@@ -260,7 +260,7 @@ def _docs(part: Part, scope: _Scope) -> NDArray[Any]:
     return np.arange(scope.columns.n_docs, dtype=np.uint32)
 
 
-def _scatter(hits: list[tuple[Part, Mask | bool]], scope: _Scope) -> Mask:
+def _scatter(hits: list[tuple[Part, Mask | bool]], scope: Scope) -> Mask:
     """The docs with at least one hit among their pairs."""
     mask: Mask | None = None
     for part, hit in hits:
@@ -279,9 +279,9 @@ def _scatter(hits: list[tuple[Part, Mask | bool]], scope: _Scope) -> Mask:
     return np.zeros(scope.columns.n_docs, dtype=np.bool_) if mask is None else mask
 
 
-def _ask_rows(mask: Mask, node: Where, parts: Iterable[Part], scope: _Scope) -> None:
+def _ask_rows(mask: Mask, node: Where, parts: Iterable[Part], scope: Scope) -> None:
     """Set the docs of some parts whose row fits."""
     for part in parts:
-        for doc, row in scope.rows(_docs(part, scope)):
+        for doc, row in scope.rows(docs_of(part, scope)):
             if node.holds(row):
                 mask[doc] = True
