@@ -24,13 +24,13 @@ import zstandard
 from rank_retrieve.errors import CorruptionError, InvalidArgument
 
 LEVELS = range(1, 20)
-MAX_CONTENT_BYTES = 1 << 28
+MAX_CONTENT_BYTES = 1 << 29
 _BLOCK_CONTENT_BYTES = 128 << 10
 _BLOCK_BYTES = 4  # the shortest block that has content: its header and one byte to repeat
 
 
 def compress(content: bytes | bytearray | memoryview, level: int = 3) -> bytes:
-    """One frame; level 1 (quick) to 19 (small). InvalidArgument for another level or > 256 MiB."""
+    """One frame; level 1 (quick) to 19 (small). InvalidArgument for another level or > 512 MiB."""
     if level not in LEVELS:
         raise InvalidArgument("level", level, "must be in 1..19")
     size = memoryview(content).nbytes
@@ -66,7 +66,7 @@ def decompress(
     """The content of the one frame that fills `buffer`; `size` is exactly what it must have.
 
     origin, offset: file and place of the frame, for the CorruptionError raised when the frame is
-    damaged, has another size, needs more than 256 MiB, or is followed by other bytes. Memory:
+    damaged, has another size, needs more than 512 MiB, or is followed by other bytes. Memory:
     at most `size`, and a size that so short a frame cannot have is refused beforehand.
     """
     length = memoryview(buffer).nbytes
