@@ -29,15 +29,9 @@ from rank_retrieve.errors import (
     RankRetrieveError,
 )
 from rank_retrieve.persistence import manifest as manifests
-from rank_retrieve.persistence.directory import NAME, Directory, FSDirectory
+from rank_retrieve.persistence.directory import NAME, Directory, Nesting, as_nesting
 from rank_retrieve.persistence.files import CHECKPOINT, MANIFEST, wal_name
-from rank_retrieve.persistence.folders import (
-    link,
-    list_folders,
-    open_folder,
-    remove_folder,
-    write_file,
-)
+from rank_retrieve.persistence.folders import write_file
 from rank_retrieve.persistence.manifest import Manifest
 from rank_retrieve.persistence.wal_format import file_header
 
@@ -65,35 +59,39 @@ def check_checkpoint_name(name: object) -> str:
     return name
 
 
-def checkpoints_of(directory: Directory, *, create: bool = False) -> FSDirectory | None:
+def checkpoints_of(directory: Directory, *, create: bool = False) -> Nesting | None:
     """The folder of a database's checkpoints; None when there is none yet.
 
-    Raises InvalidArgument for a database that is not in a folder of the file system.
+    Raises InvalidArgument for a database in a directory that cannot hold folders.
     """
-    if not isinstance(directory, FSDirectory):
+    parent = as_nesting(directory)
+    if parent is None:
         raise InvalidArgument(
             "database",
             directory.path,
-            "is not in a folder, which checkpoints need",
+            "is in a directory without folders, which checkpoints need",
             "copy it with rr.backup",
         )
     if create:
-        return open_folder(directory, CHECKPOINTS, create=True)
+        return parent.folder(CHECKPOINTS, create=True)
     with suppress(NotFound):
-        return open_folder(directory, CHECKPOINTS)
+        return parent.folder(CHECKPOINTS)
     return None
 
 
 def list_checkpoints(directory: Directory) -> list[CheckpointInfo]:
-    """All complete checkpoints, oldest first. Raises CorruptionError for an unreadable note."""
-    home = checkpoints_of(directory)
-    if home is None:
-        return []
+    """All complete checkpoints, oldest first. Raises CorruptionError for what cannot be read."""
     found = []
-    for name in list_folders(home):
-        folder = open_folder(home, name)
-        if folder.exists(MANIFEST):
-            found.append(read_note(folder))
+    try:
+        home = checkpoints_of(directory)
+        for name in [] if home is None else home.folders():
+            assert home is not None
+            folder = home.folder(name)
+            if folder.exists(MANIFEST):
+                found.append(read_note(folder))
+    except OSError as error:
+        place = f"{directory.path}/{CHECKPOINTS}"
+        raise CorruptionError(place, 0, "folders that can be read", str(error)) from error
     return sorted(found, key=lambda info: (info.created, info.name))
 
 
@@ -107,16 +105,27 @@ def read_note(folder: Directory) -> CheckpointInfo:
         ) from None
 
 
-def open_checkpoint(directory: Directory, name: str) -> FSDirectory:
-    """The folder of a complete checkpoint. Raises NotFound."""
+def open_checkpoint(directory: Directory, name: str) -> Nesting:
+    """The folder of a complete checkpoint. Raises NotFound, which tells of an incomplete one."""
+    folder = _folder_of(directory, name)
+    if folder is not None and folder.exists(MANIFEST):
+        return folder
+    if folder is not None:
+        raise NotFound("checkpoint", name, "it is incomplete: make it again, or drop it")
+    raise _unknown(directory, name)
+
+
+def _folder_of(directory: Directory, name: str) -> Nesting | None:
+    """The folder of a checkpoint, complete or not."""
     home = checkpoints_of(directory)
-    if home is not None:
-        with suppress(NotFound):
-            folder = open_folder(home, check_checkpoint_name(name))
-            if folder.exists(MANIFEST):
-                return folder
+    with suppress(NotFound):
+        return None if home is None else home.folder(check_checkpoint_name(name))
+    return None
+
+
+def _unknown(directory: Directory, name: str) -> NotFound:
     known = ", ".join(info.name for info in list_checkpoints(directory)) or "none yet"
-    raise NotFound("checkpoint", name, f"the checkpoints are: {known}")
+    return NotFound("checkpoint", name, f"the checkpoints are: {known}")
 
 
 def checkpoint_manifest(manifest: Manifest) -> Manifest:
@@ -134,25 +143,35 @@ def empty_log(manifest: Manifest) -> dict[str, memoryview]:
 def new_checkpoint(directory: Directory, name: str) -> Iterator[Directory]:
     """An empty folder for a checkpoint, which the block fills with `fill_checkpoint`.
 
-    Raises AlreadyExists, NotCommitted when the block failed with an OSError and nothing is
-    left, OutcomeUnknown when it may be complete all the same.
+    Raises AlreadyExists, NotCommitted when an OSError came before there could be one or nothing
+    is left, OutcomeUnknown when it may be complete all the same.
     """
-    home = checkpoints_of(directory, create=True)
-    assert home is not None
-    folder = open_folder(home, name, create=True)
-    if folder.exists(MANIFEST):
-        raise AlreadyExists("checkpoint", name, "drop it first, or choose another name")
-    clear_checkpoint(folder)
+    try:
+        home = checkpoints_of(directory, create=True)
+        assert home is not None
+        folder = home.folder(name, create=True)
+        if folder.exists(MANIFEST):
+            raise AlreadyExists("checkpoint", name, "drop it first, or choose another name")
+        clear_checkpoint(folder)
+    except OSError as error:
+        raise NotCommitted(f"checkpoint {name!r}", str(error)) from error
     try:
         yield folder
     except BaseException as error:
         with suppress(OSError, RankRetrieveError):  # the first error is the one to tell
             clear_checkpoint(folder)
-            remove_folder(home, name)
+            home.remove_folder(name)
         if isinstance(error, OSError):
-            kind = OutcomeUnknown if folder.exists(MANIFEST) else NotCommitted
+            kind = OutcomeUnknown if _may_be_complete(folder) else NotCommitted
             raise kind(f"checkpoint {name!r}", str(error)) from error
         raise
+
+
+def _may_be_complete(folder: Directory) -> bool:
+    try:
+        return folder.exists(MANIFEST)
+    except OSError:
+        return True
 
 
 def fill_checkpoint(
@@ -167,8 +186,9 @@ def fill_checkpoint(
     manifest: as `checkpoint_manifest` makes it; everything is in segments. files: the contents
     of what it names, for where a hard link is not possible.
     """
+    linking = as_nesting(source)
     for name, contents in files.items():
-        if not link(source, folder, name):
+        if linking is None or not linking.link(name, folder):
             write_file(folder, name, contents)
     for name, contents in empty_log(manifest).items():
         write_file(folder, name, contents)
@@ -177,13 +197,19 @@ def fill_checkpoint(
 
 
 def remove_checkpoint(directory: Directory, name: str) -> None:
-    """Delete a checkpoint; from the first step on there is none. Raises NotFound."""
-    open_checkpoint(directory, name)
-    home = checkpoints_of(directory)
-    assert home is not None
-    folder = open_folder(home, name)
-    clear_checkpoint(folder)
-    remove_folder(home, name)
+    """Delete a checkpoint, or what is left of one; from the first step on there is none.
+
+    Raises NotFound, and OutcomeUnknown after an error of the file system: as long as the
+    checkpoint is still listed, it is whole.
+    """
+    try:
+        home, folder = checkpoints_of(directory), _folder_of(directory, name)
+        if home is None or folder is None:
+            raise _unknown(directory, name)
+        clear_checkpoint(folder)
+        home.remove_folder(name)
+    except OSError as error:
+        raise OutcomeUnknown(f"dropping checkpoint {name!r}", str(error)) from error
 
 
 def clear_checkpoint(folder: Directory) -> None:

@@ -23,7 +23,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,6 +135,42 @@ class Directory(Protocol):
     def lock(self, name: str, description: str) -> Lock:
         """Take the lock file `name` for this process. Raises LockedError naming the holder."""
         ...
+
+
+class Nesting(Directory, Protocol):
+    """A directory that can hold folders, each a directory of its own: checkpoints need it.
+
+    What is in a folder is out of reach of the methods above: `list` leaves folders out, `exists`
+    says no. A folder is as durable as its name in the one above it.
+    """
+
+    def folder(self, name: str, *, create: bool = False) -> Nesting:
+        """The folder of this name; with `create` it is there, durably, on return.
+
+        Raises NotFound, also for a link, or a file, of this name.
+        """
+        ...
+
+    def folders(self) -> list[str]:
+        """The names of all folders, sorted; links are left out."""
+        ...
+
+    def remove_folder(self, name: str) -> None:
+        """Remove an empty folder, durably. Raises NotFound, OSError when something is in it."""
+        ...
+
+    def link(self, name: str, target: Directory) -> bool:
+        """Give a file the same name in `target` too, sharing its bytes; whether that is possible.
+
+        The name is durable after `target.sync_directory()`. Raises NotFound, AlreadyExists.
+        """
+        ...
+
+
+def as_nesting(directory: Directory) -> Nesting | None:
+    """The directory itself if it can hold folders."""
+    # comparing with a protocol looks at every method, which is slow
+    return cast(Nesting, directory) if hasattr(directory, "remove_folder") else None
 
 
 def check_name(name: str) -> str:
@@ -270,6 +306,12 @@ class FSDirectory:
         except FileNotFoundError:
             return False
 
+    def folders(self) -> list[str]:
+        """The names of the folders inside, sorted."""
+        from rank_retrieve.persistence.folders import list_folders
+
+        return list_folders(self)
+
     def list(self) -> list[str]:
         """The names of all regular files, sorted."""
         # a fresh descriptor: threads that list through one would share its position
@@ -320,6 +362,27 @@ class FSDirectory:
         flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         fd = os.open(check_name(name), flags, 0o644, dir_fd=self._fd)
         return FileLock.acquire(fd, path=self.path, description=description)
+
+    def folder(self, name: str, *, create: bool = False) -> FSDirectory:
+        """A folder inside; made, durably, when `create` says so."""
+        from rank_retrieve.persistence.folders import open_folder
+
+        if create:
+            self._check_writable("make a folder")
+        return open_folder(self, name, create=create)
+
+    def remove_folder(self, name: str) -> None:
+        """Remove an empty folder, durably."""
+        from rank_retrieve.persistence.folders import remove_folder
+
+        self._check_writable("remove a folder")
+        remove_folder(self, name)
+
+    def link(self, name: str, target: Directory) -> bool:
+        """A hard link of the same name in another folder of this file system."""
+        from rank_retrieve.persistence.folders import link
+
+        return isinstance(target, FSDirectory) and link(self, target, name)
 
     def _check_writable(self, operation: str) -> None:
         if self._read_only:

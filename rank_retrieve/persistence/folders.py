@@ -1,7 +1,8 @@
 """Folders below and beside a `Directory`: where checkpoints live, and how a new one appears whole.
 
 A directory's own name space is flat and ignores folders, so what is in them is out of its
-reach. They are opened relative to their parent's descriptor and never through a link.
+reach. They are opened relative to their parent's descriptor and never through a link. These are
+the system calls behind the methods of `Nesting` that `FSDirectory` has.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rank_retrieve.errors import InvalidArgument, NotFound
+from rank_retrieve.errors import AlreadyExists, InvalidArgument, NotFound
 from rank_retrieve.persistence.directory import NAME, Directory, FSDirectory, check_name
 
 LINKS_REFUSED = (
@@ -58,19 +59,20 @@ def list_folders(parent: FSDirectory) -> list[str]:
 
 
 def remove_folder(parent: FSDirectory, name: str) -> None:
-    """Remove an empty folder, durably. Raises OSError when there is something in it."""
-    os.rmdir(check_name(name), dir_fd=parent.fileno())
+    """Remove an empty folder, durably. Raises NotFound, OSError when something is in it."""
+    try:
+        os.rmdir(check_name(name), dir_fd=parent.fileno())
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound("folder", name) from None
     parent.sync_directory()
 
 
-def link(source: Directory, target: Directory, name: str) -> bool:
+def link(source: FSDirectory, target: FSDirectory, name: str) -> bool:
     """Give a file of `source` the same name in `target`, sharing its bytes; whether it worked.
 
     False where there are no hard links between the two; the name is durable after
-    `target.sync_directory()`.
+    `target.sync_directory()`. Raises NotFound, AlreadyExists.
     """
-    if not isinstance(source, FSDirectory) or not isinstance(target, FSDirectory):
-        return False
     check_name(name)
     try:
         os.link(
@@ -80,6 +82,10 @@ def link(source: Directory, target: Directory, name: str) -> bool:
             dst_dir_fd=target.fileno(),
             follow_symlinks=False,
         )
+    except FileNotFoundError:
+        raise NotFound("file", name) from None
+    except FileExistsError:
+        raise AlreadyExists("file", name) from None
     except OSError as error:
         if error.errno in LINKS_REFUSED:
             return False

@@ -16,6 +16,7 @@ from rank_retrieve.persistence.directory import Directory
 from rank_retrieve.persistence.files import MANIFEST, parse_name
 from rank_retrieve.persistence.folders import write_file
 from rank_retrieve.persistence.manifest import Manifest
+from rank_retrieve.persistence.reading import recover_beside_writer
 from rank_retrieve.persistence.recovery import recover
 from rank_retrieve.persistence.segment import SegmentReader
 
@@ -48,7 +49,7 @@ def take_image(directory: Directory) -> Image:
 
     Raises NotFound when there is no index, FormatVersionError, CorruptionError.
     """
-    found = recover(directory, writable=False)
+    found = recover_beside_writer(directory)
     files = {name: reader.contents for name, reader in found.files.items()}
     for file in found.scan.files:
         # what is behind the last frame is no frame, and zeros written ahead

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Mapping
 
 import numpy as np
 
 from rank_retrieve.errors import AlreadyExists, CorruptionError, LockedError, NotFound
-from rank_retrieve.persistence.directory import Buffer, as_view, check_name
+from rank_retrieve.persistence.directory import Buffer, Directory, as_view, check_name
 from rank_retrieve.persistence.lock import holder_description
 
 ALIGNMENT = 64
@@ -101,20 +103,36 @@ class MemoryOutput:
 
 
 class MemoryDirectory:
-    """Files in a dict. Safe for threads; locks are held against the same object only."""
+    """Files and folders in dicts. Safe for threads; locks are held against the same object only.
 
-    path = ":memory:"
+    files: contents by name, or by path for those in folders: "a", "inner/b". A path that ends
+        in "/" is an empty folder.
+    """
+
     read_only = False
 
-    def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
-        self._files = {check_name(n): MemoryFile(contents) for n, contents in (files or {}).items()}
+    def __init__(self, files: Mapping[str, bytes] | None = None, *, path: str = ":memory:") -> None:
+        self.path = path
+        self._files: dict[str, MemoryFile] = {}
+        self._folders: dict[str, MemoryDirectory] = {}
         self._mutex = threading.RLock()
         self._held: dict[str, str] = {}
+        for name, contents in (files or {}).items():
+            *folders, last = name.split("/")
+            place = self
+            for folder in folders:
+                place = place.folder(folder, create=True)
+            if last or not folders:
+                place._files[check_name(last)] = MemoryFile(contents)
 
     def files(self) -> dict[str, bytes]:
-        """A copy of everything, for tests and for moving a database out of memory."""
+        """A copy of everything, as the constructor takes it, sorted by name; folders last."""
         with self._mutex:
-            return {name: file.contents() for name, file in sorted(self._files.items())}
+            found = {name: file.contents() for name, file in sorted(self._files.items())}
+            for name, folder in sorted(self._folders.items()):
+                inside = folder.files() or {"": b""}
+                found |= {f"{name}/{path}": contents for path, contents in inside.items()}
+            return found
 
     def cut(self, name: str, size: int) -> None:
         """Lose what follows `size` bytes; only for the simulated failures of tests."""
@@ -124,7 +142,7 @@ class MemoryDirectory:
     def create(self, name: str) -> MemoryOutput:
         """A new empty file. Raises AlreadyExists."""
         with self._mutex:
-            if check_name(name) in self._files:
+            if check_name(name) in self._files or name in self._folders:
                 raise AlreadyExists("file", name)
             self._files[name] = MemoryFile()
             return MemoryOutput(self._files[name])
@@ -154,6 +172,11 @@ class MemoryDirectory:
         with self._mutex:
             return check_name(name) in self._files
 
+    def folders(self) -> list[str]:
+        """The names of all folders, sorted."""
+        with self._mutex:
+            return sorted(self._folders)
+
     def list(self) -> list[str]:
         """The names of all files, sorted."""
         with self._mutex:
@@ -162,7 +185,8 @@ class MemoryDirectory:
     def rename(self, source: str, target: str) -> None:
         """Give `source` the name `target`."""
         with self._mutex:
-            check_name(target)
+            if check_name(target) in self._folders:
+                raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
             self._files[target] = self._file(source)
             if source != target:
                 del self._files[source]
@@ -189,6 +213,36 @@ class MemoryDirectory:
             self._held[name] = holder_description(description)
             self._files.setdefault(name, MemoryFile())
             return MemoryLock(self, name)
+
+    def folder(self, name: str, *, create: bool = False) -> MemoryDirectory:
+        """A folder inside; with `create` it is made if it is not there."""
+        with self._mutex:
+            found = self._folders.get(check_name(name))
+            if found is None:
+                if not create or name in self._files:
+                    raise NotFound("folder", name)
+                found = self._folders[name] = MemoryDirectory(path=f"{self.path}/{name}")
+            return found
+
+    def remove_folder(self, name: str) -> None:
+        """Remove an empty folder."""
+        with self._mutex:
+            inside = self.folder(name)
+            if inside._files or inside._folders:
+                raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+            del self._folders[name]
+
+    def link(self, name: str, target: Directory) -> bool:
+        """Give the file the same name in another directory in memory, sharing its bytes."""
+        with self._mutex:
+            file = self._file(name)
+        if not isinstance(target, MemoryDirectory):
+            return False
+        with target._mutex:
+            if name in target._files or name in target._folders:
+                raise AlreadyExists("file", name)
+            target._files[name] = file
+        return True
 
     def _file(self, name: str) -> MemoryFile:
         try:

@@ -3,7 +3,8 @@
     offset          size   type    field
     0               8      u8[]    magic: 89 52 52 53 45 47 0D 0A  ("\\x89RRSEG\\r\\n")
     8               2      u16     format version, 1
-    10              2      u16     flags a reader must know, 0
+    10              2      u16     flags a reader must know: 1, the documents of a collection's
+                                   segment are coded with words (collection/documents.py)
     12              4      u32     reserved, 0
     16              32     ascii   kind, padded with zeros
     48              12     u8[]    reserved, 0
@@ -33,7 +34,7 @@ from __future__ import annotations
 import itertools
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import msgspec
@@ -46,11 +47,13 @@ from rank_retrieve.errors import (
     RankRetrieveError,
 )
 from rank_retrieve.persistence.directory import Buffer, Directory, as_view
+from rank_retrieve.persistence.read_ahead import read_soon, read_sparsely
 from rank_retrieve.types import SectionSink
 
 MAGIC = b"\x89RRSEG\r\n"
 END_MAGIC = b"ENDSEG\r\n"
 VERSION = 1
+KNOWN_FLAGS = 1
 ALIGNMENT = 64
 MAX_SECTIONS = 65_536
 HEADER = struct.Struct("<8sHHI32s12sI")
@@ -71,15 +74,16 @@ class SegmentWriter:
     """Writes one file of sections: `add` each, then `finish`, or `abandon`.
 
     kind: what the sections mean, 1..32 ASCII characters; a reader must ask for the same.
+    flags: what a reader must know besides; one that does not refuses the file.
     """
 
-    def __init__(self, directory: Directory, name: str, *, kind: str) -> None:
+    def __init__(self, directory: Directory, name: str, *, kind: str, flags: int = 0) -> None:
         encoded = kind.encode("ascii", "replace")
         if not 1 <= len(encoded) <= 32 or encoded.decode() != kind or not kind.isprintable():
             raise InvalidArgument("kind", kind, "must be 1..32 printable ASCII characters")
         self._directory, self._name = directory, name
         self._entries: dict[str, tuple[int, int, int]] = {}
-        header = HEADER.pack(MAGIC, VERSION, 0, 0, encoded, b"", 0)[:-4]
+        header = HEADER.pack(MAGIC, VERSION, flags, 0, encoded, b"", 0)[:-4]
         self._header_checksum = crc32c(header)
         self._output = directory.create(name)
         self._finished = False
@@ -87,6 +91,13 @@ class SegmentWriter:
 
     def add(self, name: str, *buffers: Buffer) -> None:
         """Write the concatenation of the buffers, 64-byte aligned, under a name used once."""
+        self._add(name, buffers)
+
+    def add_pieces(self, name: str, pieces: Iterable[Buffer]) -> None:
+        """Like `add`, with pieces that are made one after the other and let go of."""
+        self._add(name, pieces)
+
+    def _add(self, name: str, buffers: Iterable[Buffer]) -> None:
         encoded = name.encode()
         if not 1 <= len(encoded) <= 255:
             raise InvalidArgument("name", name, "a section name is 1..255 bytes of UTF-8")
@@ -94,12 +105,11 @@ class SegmentWriter:
             raise ValueError(f"section {name!r} was added twice")
         if len(self._entries) >= MAX_SECTIONS:
             raise InvalidArgument("sections", len(self._entries) + 1, f"at most {MAX_SECTIONS}")
-        views = [as_view(buffer) for buffer in buffers]
-        checksum = 0
-        for view in views:
+        offset, checksum = self._align(), 0
+        for buffer in buffers:
+            view = as_view(buffer)
             checksum = crc32c(view, checksum)
-        offset = self._align()
-        self._output.write(*views)
+            self._output.write(view)
         self._entries[name] = (offset, self._output.tell() - offset, checksum)
 
     def finish(self) -> FileInfo:
@@ -165,6 +175,7 @@ class SegmentReader:
         CorruptionError for anything that contradicts the format or `expected`.
         """
         view = directory.open(name)
+        read_sparsely(view)
         size = len(view)
         if expected is not None and size != expected.size:
             raise CorruptionError(
@@ -224,6 +235,7 @@ class SegmentReader:
             ) from None
         view = self._view[offset : offset + size]
         if name not in self._verified:
+            read_soon(self._view, offset, size)
             got = crc32c(view)
             if got != checksum:
                 raise CorruptionError(
@@ -290,9 +302,11 @@ def _read_header(name: str, view: memoryview) -> tuple[str, int]:
         )
     if crc32c(header[:60]) != checksum:
         raise CorruptionError(name, 60, f"a header with CRC {checksum:08x}", "another")
-    if version != VERSION or flags:
+    if version != VERSION or flags & ~KNOWN_FLAGS:
         raise FormatVersionError(
-            name, f"version {version} flags {flags:#x}", f"version {VERSION} without flags"
+            name,
+            f"version {version} flags {flags:#x}",
+            f"version {VERSION} with flags {KNOWN_FLAGS:#x} at most",
         )
     return kind.rstrip(b"\0").decode("ascii", "replace"), checksum
 

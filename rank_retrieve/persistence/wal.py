@@ -20,8 +20,7 @@ from rank_retrieve.persistence.directory import Buffer, Directory, Output, as_vi
 from rank_retrieve.persistence.files import parse_name, wal_name
 from rank_retrieve.persistence.group_commit import GroupCommit
 from rank_retrieve.persistence.wal_format import (
-    CHECKED_REST,
-    CHECKED_START,
+    CHECKED,
     FILE_HEADER_SIZE,
     FRAME_END,
     FRAME_HEADER,
@@ -137,10 +136,11 @@ class WriteAheadLog:
         self, frame_type: FrameType, body: Sequence[bytes | memoryview], length: int
     ) -> int:
         position, lsn, durable = self._position, self._last_lsn + 1, self._durable_lsn
-        checksum = crc32c(CHECKED_START.pack(position, lsn, length), self._seed)
-        checksum = crc32c(CHECKED_REST.pack(durable, frame_type), checksum)
-        padding = _PADDING[length & 7]
-        for buffer in (*body, padding):
+        rest: Sequence[bytes | memoryview] = (*body, _PADDING[length & 7])
+        if length <= JOIN_BYTES:
+            rest = (b"".join(rest),)
+        checksum = crc32c(CHECKED.pack(position, lsn, length, durable, frame_type), self._seed)
+        for buffer in rest:
             checksum = crc32c(buffer, checksum)
         header = FRAME_HEADER.pack(lsn, length, checksum, durable, frame_type)
         end = position + FRAME_HEADER_SIZE + padded(length)
@@ -148,9 +148,9 @@ class WriteAheadLog:
             if end > self._reserved and self._reserving:
                 self._reserve(end)
             if length <= JOIN_BYTES:
-                self._output.write(b"".join((header, *body, padding)))
+                self._output.write(header + rest[0])
             else:
-                self._output.write(header, *body, padding)
+                self._output.write(header, *rest)
             self._position = end
             self._last_lsn = lsn
         except BaseException as error:

@@ -47,8 +47,7 @@ FILE_HEADER = struct.Struct("<8sHHI16sQQ12s")
 FILE_HEADER_SIZE = FILE_HEADER.size + 4
 FRAME_HEADER = struct.Struct("<QIIQB7x")
 FRAME_HEADER_SIZE = FRAME_HEADER.size
-CHECKED_START = struct.Struct("<QQI")  # offset, LSN, length
-CHECKED_REST = struct.Struct("<QB7x")  # durable LSN, type
+CHECKED = struct.Struct("<QQIQB7x")  # offset, LSN, length, durable LSN, type
 FRAME_END = 0x5A  # a last byte that reserved zeros cannot stand in for
 MAX_BODY_BYTES = 2**32 - 1 - 4096
 

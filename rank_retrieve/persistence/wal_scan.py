@@ -298,7 +298,8 @@ def _judge_seam(file: WalFile, following: WalFile) -> None:
         return  # damage that is reported already
     if following.first_lsn == file.next_lsn:
         if file.status == "torn":
-            # a write that was refused (disk full) before the log went on in the next file
+            # a write that was refused (disk full) before the log went on in the next file, or a
+            # torn end that an earlier recovery set aside
             file.status, file.finding = "clean", ""
     elif file.status == "clean" or following.first_lsn < file.next_lsn:
         file.status = "gap"

@@ -1,6 +1,7 @@
 """What do plug-in authors and our own tests need to hold an implementation to its contract?
 
 RetrieverContract, DirectoryContract   conformance suites to subclass; they need pytest
+NestingContract                        for directories that hold folders, as checkpoints need
 CrashDirectory                         records operations, yields the states a crash may leave
 FaultDirectory, Fault, FaultKind       the Nth operation fails
 """
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rank_retrieve.testing.crash_directory import CrashDirectory
-    from rank_retrieve.testing.directory_contract import DirectoryContract
+    from rank_retrieve.testing.directory_contract import DirectoryContract, NestingContract
     from rank_retrieve.testing.fault_directory import Fault, FaultDirectory, FaultKind
     from rank_retrieve.testing.retriever_contract import RetrieverContract
 
@@ -22,6 +23,7 @@ __all__ = [
     "Fault",
     "FaultDirectory",
     "FaultKind",
+    "NestingContract",
     "RetrieverContract",
 ]
 
@@ -31,6 +33,7 @@ _MODULES = {
     "Fault": "fault_directory",
     "FaultDirectory": "fault_directory",
     "FaultKind": "fault_directory",
+    "NestingContract": "directory_contract",
     "RetrieverContract": "retriever_contract",
 }
 

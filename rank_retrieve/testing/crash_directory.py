@@ -20,68 +20,27 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any
 
-from rank_retrieve.persistence.directory import Buffer, as_view
+from rank_retrieve.persistence.directory import Buffer, Directory, as_view
 from rank_retrieve.persistence.lock import Lock
 from rank_retrieve.persistence.memory_directory import MemoryDirectory, MemoryOutput
-
-
-@dataclass(frozen=True)
-class Create:
-    """A name for a new, empty file."""
-
-    name: str
-    inode: int
-
-
-@dataclass(frozen=True)
-class Write:
-    """Bytes at an offset of a file; `zeros` were only announced and may be overwritten."""
-
-    inode: int
-    offset: int
-    contents: bytes = field(repr=False)
-    zeros: bool = False
-
-
-@dataclass(frozen=True)
-class Sync:
-    """A file's bytes are on the device."""
-
-    inode: int
-
-
-@dataclass(frozen=True)
-class Rename:
-    """A name moves to another."""
-
-    source: str
-    target: str
-    inode: int
-
-
-@dataclass(frozen=True)
-class Delete:
-    """A name goes."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class SyncDirectory:
-    """All names are on the device."""
-
-
-@dataclass(frozen=True)
-class Mark:
-    """Something that the test wants to know happened before the crash."""
-
-    value: Any
-
-
-Operation: TypeAlias = Create | Write | Sync | Rename | Delete | SyncDirectory | Mark
+from rank_retrieve.testing.crash_model import (
+    Create,
+    Delete,
+    Device,
+    Link,
+    MakeFolder,
+    Mark,
+    Operation,
+    RemoveFolder,
+    Rename,
+    Sync,
+    SyncDirectory,
+    Write,
+    arrivals,
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +48,7 @@ class Crash:
     """One state that a crash may leave.
 
     at: how many recorded operations came before it. label: which of the unsynced ones arrived.
-    marks: the values given to `mark` before it.
+    marks: the values given to `mark` before it. files: as `MemoryDirectory` takes them.
     """
 
     at: int
@@ -103,22 +62,43 @@ class Crash:
 
 
 class CrashDirectory:
-    """A `Directory` in memory that records its operations.
+    """A `Directory` in memory that records its operations, and those in its folders.
 
-    start: files that are there, synced, from the beginning.
+    start: files that are there, synced, from the beginning; as `MemoryDirectory` takes them.
     zeros_bytes: how much of what `reserve` announces is filled with zeros.
+    enumerated: states that the latest `crashes` looked at so far, equal ones included.
     """
 
     path = ":crash:"
     read_only = False
 
     def __init__(self, start: Mapping[str, bytes] | None = None, *, zeros_bytes: int = 0) -> None:
-        self._live = MemoryDirectory(start)
-        self._start = dict(start or {})
         self._zeros_bytes = zeros_bytes
-        self._inodes = {name: number for number, name in enumerate(self._start)}
-        self._next_inode = itertools.count(len(self._start))
+        self._numbers = itertools.count(1)  # of inodes and folders
+        self._start = Device()
         self.log: list[Operation] = []
+        self.enumerated = 0
+        self._adopt(MemoryDirectory(start), 0, self)
+
+    def _adopt(self, live: MemoryDirectory, number: int, root: CrashDirectory) -> None:
+        """Become the folder of this number, with what is in it already."""
+        self._live, self._number, self._root = live, number, root
+        self._inodes: dict[str, int] = {}
+        self._inside: dict[str, CrashDirectory] = {}
+        names, folders = root._start.names[number], root._start.folders[number]
+        for name in live.list():
+            inode = self._inodes[name] = names[name] = next(root._numbers)
+            root._start.contents[inode] = bytes(live.open(name))
+        for name in live.folders():
+            made = folders[name] = next(root._numbers)
+            self._inside[name] = self._nested(name, made)
+
+    def _nested(self, name: str, number: int) -> CrashDirectory:
+        inside = CrashDirectory.__new__(CrashDirectory)
+        inside.path = f"{self.path}/{name}"
+        inside.log = self.log
+        inside._adopt(self._live.folder(name), number, self._root)
+        return inside
 
     def mark(self, value: Any) -> None:
         """Record that something happened now, such as an acknowledged write."""
@@ -133,9 +113,9 @@ class CrashDirectory:
     def create(self, name: str) -> CrashOutput:
         """As in `Directory`; recorded."""
         output = self._live.create(name)
-        inode = self._inodes[name] = next(self._next_inode)
-        self.log.append(Create(name, inode))
-        return CrashOutput(self, output, inode)
+        inode = self._inodes[name] = next(self._root._numbers)
+        self.log.append(Create(name, inode, self._number))
+        return CrashOutput(self._root, output, inode)
 
     def open(self, name: str) -> memoryview:
         """As in `Directory`."""
@@ -153,6 +133,10 @@ class CrashDirectory:
         """As in `Directory`."""
         return self._live.exists(name)
 
+    def folders(self) -> list[str]:
+        """As in `Nesting`."""
+        return self._live.folders()
+
     def list(self) -> list[str]:
         """As in `Directory`."""
         return self._live.list()
@@ -162,13 +146,13 @@ class CrashDirectory:
         self._live.rename(source, target)
         inode = self._inodes.pop(source)
         self._inodes[target] = inode
-        self.log.append(Rename(source, target, inode))
+        self.log.append(Rename(source, target, inode, self._number))
 
     def delete(self, name: str) -> None:
         """As in `Directory`; recorded."""
         self._live.delete(name)
         del self._inodes[name]
-        self.log.append(Delete(name))
+        self.log.append(Delete(name, self._number))
 
     def sync(self, name: str) -> None:
         """As in `Directory`; recorded."""
@@ -177,32 +161,64 @@ class CrashDirectory:
 
     def sync_directory(self) -> None:
         """As in `Directory`; recorded."""
-        self.log.append(SyncDirectory())
+        self.log.append(SyncDirectory(self._number))
 
     def lock(self, name: str, description: str) -> Lock:
         """As in `Directory`. Not recorded: locks end with their process."""
         lock = self._live.lock(name, description)
-        self._inodes.setdefault(name, next(self._next_inode))
+        self._inodes.setdefault(name, next(self._root._numbers))
         return lock
+
+    def folder(self, name: str, *, create: bool = False) -> CrashDirectory:
+        """As in `Nesting`; recorded when it is made."""
+        made = create and name not in self._inside
+        self._live.folder(name, create=create)
+        if made:
+            number = next(self._root._numbers)
+            self._inside[name] = self._nested(name, number)
+            self.log.append(MakeFolder(name, number, self._number))
+        if create:
+            self.sync_directory()
+        return self._inside[name]
+
+    def remove_folder(self, name: str) -> None:
+        """As in `Nesting`; recorded."""
+        self._live.remove_folder(name)
+        del self._inside[name]
+        self.log.append(RemoveFolder(name, self._number))
+        self.sync_directory()
+
+    def link(self, name: str, target: Directory) -> bool:
+        """As in `Nesting`; recorded. Only between folders of one record."""
+        if not isinstance(target, CrashDirectory) or target._root is not self._root:
+            return False
+        self._live.link(name, target._live)
+        inode = target._inodes[name] = self._inodes[name]
+        self.log.append(Link(name, inode, target._number))
+        return True
 
     # ------------------------------------------------------------------ crashes
 
     def crashes(
-        self, *, since: int = 0, all_subsets_of: int = 4, subsets: int = 0, seed: int = 0
+        self,
+        *,
+        since: int = 0,
+        all_subsets_of: int = 4,
+        subsets: int = 0,
+        share: float = 1.0,
+        seed: int = 0,
     ) -> Iterator[Crash]:
         """Every different state after at least `since` operations, in order of time.
 
         all_subsets_of: up to how many unsynced operations every subset is tried. subsets: how
-        many random ones are tried above that, from `seed`. States that are the same, with the
-        same marks, come once.
+        many random ones are tried above that, from `seed`. share: of all states only this part
+        is drawn, from `seed`. States that are the same, with the same marks, come once.
         """
         chance = random.Random(seed)
         seen: set[int] = set()
-        device = _Device(
-            dict(enumerate(self._start.values())),
-            {name: number for number, name in enumerate(self._start)},
-        )
+        device = self._root._start.copy()
         marks: list[Any] = []
+        self.enumerated = 0
         for at in range(len(self.log) + 1):
             if at:
                 operation = self.log[at - 1]
@@ -212,12 +228,15 @@ class CrashDirectory:
                     device.take(operation)
             if at < since:
                 continue
-            for label, arrived in _arrivals(device.pending, all_subsets_of, subsets, chance):
+            for name, arrived in arrivals(device.pending, all_subsets_of, subsets, chance):
+                if share < 1.0 and chance.random() >= share:
+                    continue
+                self.enumerated += 1
                 files = device.files(arrived)
-                key = hash((len(marks), *sorted((n, hash(c)) for n, c in files.items())))
+                key = hash((len(marks), frozenset(files.items())))
                 if key not in seen:
                     seen.add(key)
-                    yield Crash(at, label, tuple(marks), files)
+                    yield Crash(at, name(), tuple(marks), files)
 
 
 class CrashOutput:
@@ -255,94 +274,3 @@ class CrashOutput:
     def close(self) -> None:
         """As in `Output`."""
         self._output.close()
-
-
-@dataclass
-class _Device:
-    """What is surely on the device, and the operations that may or may not be."""
-
-    contents: dict[int, bytes]
-    names: dict[str, int]
-    pending: list[Operation] = field(default_factory=list)
-
-    def take(self, operation: Operation) -> None:
-        """Go one step on in time."""
-        settled: list[Operation] = []
-        if isinstance(operation, Sync):
-            settled = [op for op in self.pending if _is_write(op, operation.inode)]
-            self.pending = [op for op in self.pending if not _is_write(op, operation.inode)]
-        elif isinstance(operation, SyncDirectory):
-            settled = [op for op in self.pending if not isinstance(op, Write)]
-            self.pending = [op for op in self.pending if isinstance(op, Write)]
-        else:
-            self.pending.append(operation)
-        for op in settled:
-            _apply(op, self.contents, self.names)
-
-    def files(self, arrived: list[Operation]) -> dict[str, bytes]:
-        """The files, with these of the pending operations on the device."""
-        contents, names = dict(self.contents), dict(self.names)
-        for operation in arrived:
-            _apply(operation, contents, names)
-        return {name: contents.get(inode, b"") for name, inode in names.items()}
-
-
-def _is_write(operation: Operation, inode: int) -> bool:
-    return isinstance(operation, Write) and operation.inode == inode
-
-
-def _apply(operation: Operation, contents: dict[int, bytes], names: dict[str, int]) -> None:
-    if isinstance(operation, Write):
-        before, offset = contents.get(operation.inode, b""), operation.offset
-        end = offset + len(operation.contents)
-        head = before[:offset].ljust(offset, b"\0")
-        contents[operation.inode] = head + operation.contents + before[end:]
-    elif isinstance(operation, Create):
-        names[operation.name] = operation.inode
-    elif isinstance(operation, Rename):
-        names[operation.target] = operation.inode
-        if names.get(operation.source) == operation.inode:
-            del names[operation.source]
-    elif isinstance(operation, Delete):
-        names.pop(operation.name, None)
-
-
-def _arrivals(
-    pending: list[Operation], all_subsets_of: int, subsets: int, chance: random.Random
-) -> Iterator[tuple[str, list[Operation]]]:
-    """Which of the pending operations reached the device, and in what shape."""
-    yield "synced only", []
-    if not pending:
-        return
-    yield "everything", list(pending)
-    for index, operation in enumerate(pending):
-        before, after = pending[:index], pending[index + 1 :]
-        yield f"without {operation}", [*before, *after]
-        yield f"only {operation}", [operation]
-        if isinstance(operation, Write) and not operation.zeros:
-            for label, shape in _shapes(operation):
-                yield label, [*before, shape]
-                yield f"{label}, the rest whole", [*before, shape, *after]
-    yield "names without contents", [op for op in pending if not isinstance(op, Write)]
-    yield "contents without names", [op for op in pending if isinstance(op, Write)]
-    if len(pending) <= all_subsets_of:
-        for size in range(2, len(pending)):
-            for chosen in itertools.combinations(pending, size):
-                yield f"{size} of {len(pending)}", list(chosen)
-    else:
-        for number in range(subsets):
-            chosen_ops = [op for op in pending if chance.random() < 0.5]
-            yield f"random subset {number}", chosen_ops
-
-
-def _shapes(write: Write) -> Iterator[tuple[str, Write]]:
-    """The same write torn, or arriving as zeros."""
-    size = len(write.contents)
-    cuts = {size // 3, 2 * size // 3, *range(512, size, 512)[:8], *range(4096, size, 4096)[:8]}
-    # a device writes whole sectors: tears also fall on sectors of the file, not of the write
-    cuts |= {cut for cut in (-write.offset % 512, -write.offset % 4096) if cut < size}
-    for cut in sorted(cuts - {0}):
-        head = write.contents[:cut]
-        yield f"{write} torn at {cut}", replace(write, contents=head)
-        yield f"{write} zero from {cut}", replace(write, contents=head.ljust(size, b"\0"))
-    yield f"{write} as zeros", replace(write, contents=bytes(size))

@@ -1,4 +1,4 @@
-"""What every `Directory` must do, as tests to subclass.
+"""What every `Directory` must do, as tests to subclass; and every `Nesting`, which holds folders.
 
 class TestMyDirectory(DirectoryContract):
 @pytest.fixture
@@ -20,7 +20,7 @@ from rank_retrieve.errors import (
     LockedError,
     NotFound,
 )
-from rank_retrieve.persistence.directory import Directory
+from rank_retrieve.persistence.directory import Directory, Nesting, as_nesting
 
 HOSTILE_NAMES = [
     "",
@@ -242,3 +242,86 @@ class DirectoryContract:
             thread.join()
         assert errors == []
         assert len(directory.list()) == 80
+
+
+class NestingContract(DirectoryContract):
+    """Subclass it with a fixture `directory` that gives an empty directory open for writing."""
+
+    def test_a_folder_is_made_once_and_found_again(self, directory: Nesting) -> None:
+        with pytest.raises(NotFound):
+            directory.folder("inner")
+        put(directory.folder("inner", create=True), "a", b"1")
+        assert directory.folder("inner", create=True).read("a", 9) == b"1"
+        assert directory.folder("inner").list() == ["a"]
+        assert directory.folders() == ["inner"]
+        assert as_nesting(directory) is directory
+
+    def test_folders_are_directories_that_hold_folders(self, directory: Nesting) -> None:
+        for name in ("b", "a", "a.1"):
+            directory.folder("outer", create=True).folder(name, create=True)
+        put(directory.folder("outer").folder("a"), "file", b"1")
+        assert directory.folder("outer").folders() == ["a", "a.1", "b"]
+        assert directory.folder("outer").list() == []
+        assert directory.folder("outer").folder("a").read("file", 9) == b"1"
+        assert directory.folder("outer").path.startswith(directory.path)
+
+    def test_what_is_in_a_folder_is_out_of_reach_from_outside(self, directory: Nesting) -> None:
+        put(directory.folder("inner", create=True), "a", b"1")
+        assert directory.list() == []
+        assert not directory.exists("a") and not directory.exists("inner")
+        with pytest.raises(NotFound):
+            directory.open("inner")
+        with pytest.raises(AlreadyExists):
+            directory.create("inner")
+
+    def test_a_file_is_no_folder(self, directory: Nesting) -> None:
+        put(directory, "a", b"1")
+        for create in (False, True):
+            with pytest.raises(NotFound):
+                directory.folder("a", create=create)
+        with pytest.raises(NotFound):
+            directory.remove_folder("a")
+        assert directory.folders() == []
+        assert directory.read("a", 9) == b"1"
+
+    def test_a_folder_is_removed_when_it_is_empty(self, directory: Nesting) -> None:
+        inner = directory.folder("inner", create=True)
+        put(inner, "a", b"1")
+        with pytest.raises(OSError, match="not empty"):
+            directory.remove_folder("inner")
+        inner.delete("a")
+        directory.remove_folder("inner")
+        assert directory.folders() == []
+        with pytest.raises(NotFound):
+            directory.remove_folder("inner")
+        assert directory.folder("inner", create=True).list() == []
+
+    def test_a_link_shares_the_bytes_and_outlives_the_first_name(self, directory: Nesting) -> None:
+        inner = directory.folder("inner", create=True)
+        put(directory, "a", b"1")
+        put(directory, "b", b"2")
+        if not directory.link("a", inner):
+            assert inner.list() == []
+            return
+        inner.sync_directory()
+        directory.delete("a")
+        directory.rename("b", "a")
+        assert inner.read("a", 9) == b"1"
+        assert directory.read("a", 9) == b"2"
+        with pytest.raises(AlreadyExists):
+            directory.link("a", inner)
+        with pytest.raises(NotFound):
+            directory.link("missing", inner)
+
+    @pytest.mark.parametrize("name", HOSTILE_NAMES)
+    def test_folders_cannot_leave_the_directory(self, directory: Nesting, name: str) -> None:
+        inner = directory.folder("inner", create=True)
+        for attempt in (
+            lambda: directory.folder(name),
+            lambda: directory.folder(name, create=True),
+            lambda: directory.remove_folder(name),
+            lambda: directory.link(name, inner),
+        ):
+            with pytest.raises(InvalidArgument):
+                attempt()
+        assert directory.folders() == ["inner"]

@@ -1,7 +1,9 @@
-"""A directory whose Nth operation fails, once or from then on.
+"""Directories whose Nth operation fails, once or from then on.
 
 Run a workload without a fault and ask `count(kind)` how often it could fail; then run it again with
-`Fault(kind, at)` for every `at` in 1..count, once and sticky.
+`Fault(kind, at)` for every `at` in 1..count, once and sticky. `FaultDirectory` wraps one directory;
+`failing_files` reaches every folder of the file system that is used meanwhile, those of checkpoints
+and of restored databases included.
 """
 
 from __future__ import annotations
@@ -9,12 +11,20 @@ from __future__ import annotations
 import enum
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rank_retrieve.errors import InvalidArgument
-from rank_retrieve.persistence.directory import Buffer, Directory, Output, as_view
+from rank_retrieve.persistence.directory import (
+    Buffer,
+    Directory,
+    FSDirectory,
+    FSOutput,
+    Output,
+    as_view,
+)
 from rank_retrieve.persistence.lock import Lock
 from rank_retrieve.persistence.memory_directory import MemoryDirectory
 
@@ -53,10 +63,77 @@ class Fault:
     sticky: bool = False
 
 
+class Faults:
+    """Counts operations by what can befall them, and lets the one of `fault` fail.
+
+    fault: None only counts; it may be changed at any time. performed, failed: operations so far.
+    """
+
+    def __init__(self, fault: Fault | None = None) -> None:
+        self.fault = fault
+        self.performed: list[str] = []
+        self.failed: list[str] = []
+        self._counts = dict.fromkeys(FaultKind, 0)
+        self._off = False
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Let the block run without faults, and uncounted, to look at what is there."""
+        before, self._off = self._off, True
+        try:
+            yield
+        finally:
+            self._off = before
+
+    def count(self, kind: FaultKind) -> int:
+        """How many operations so far could have failed this way."""
+        return self._counts[kind]
+
+    def fails(self, operation: str) -> bool:
+        """Count an operation; whether it is to fail."""
+        if self._off:
+            return False
+        self.performed.append(operation)
+        for kind, operations in APPLIES_TO.items():
+            self._counts[kind] += operation in operations
+        fault = self.fault
+        if fault is None or operation not in APPLIES_TO[fault.kind]:
+            return False
+        number = self._counts[fault.kind]
+        if number != fault.at and not (fault.sticky and number > fault.at):
+            return False
+        self.failed.append(operation)
+        return True
+
+    def error(self) -> OSError:
+        """What a failing operation raises."""
+        full = self.fault is not None and self.fault.kind in (
+            FaultKind.ENOSPC,
+            FaultKind.SHORT_WRITE,
+        )
+        number = errno.ENOSPC if full else errno.EIO
+        return OSError(number, os.strerror(number))
+
+    def run(self, operation: str, action: Callable[[], Result]) -> Result:
+        """Do something, or fail instead."""
+        if self.fails(operation):
+            raise self.error()
+        return action()
+
+    def write(self, buffers: tuple[Buffer, ...], write: Callable[..., None]) -> None:
+        """Write, or fail, perhaps half way."""
+        if self.fails("write"):
+            if self.fault is not None and self.fault.kind is FaultKind.SHORT_WRITE:
+                contents = b"".join(as_view(buffer) for buffer in buffers)
+                write(contents[: len(contents) // 2])
+            raise self.error()
+        write(*buffers)
+
+
 class FaultDirectory:
     """Another directory with a `fault`; None only counts.
 
-    SYNC_DROPPED needs a `MemoryDirectory` inside, whose files it can cut.
+    inner: what holds the files; a MemoryDirectory where a fault is to lose bytes.
     """
 
     def __init__(self, inner: Directory, fault: Fault | None = None) -> None:
@@ -66,9 +143,26 @@ class FaultDirectory:
             and not isinstance(inner, MemoryDirectory)
         ):
             raise InvalidArgument("inner", type(inner).__name__, "must be a MemoryDirectory")
-        self.inner, self.fault = inner, fault
-        self.performed: list[str] = []
-        self.failed: list[str] = []
+        self.inner, self.faults = inner, Faults(fault)
+
+    @property
+    def fault(self) -> Fault | None:
+        """What fails; it may be changed at any time."""
+        return self.faults.fault
+
+    @fault.setter
+    def fault(self, fault: Fault | None) -> None:
+        self.faults.fault = fault
+
+    @property
+    def performed(self) -> list[str]:
+        """The operations so far."""
+        return self.faults.performed
+
+    @property
+    def failed(self) -> list[str]:
+        """Those that failed."""
+        return self.faults.failed
 
     @property
     def path(self) -> str:
@@ -82,31 +176,10 @@ class FaultDirectory:
 
     def count(self, kind: FaultKind) -> int:
         """How many operations so far could have failed this way."""
-        return sum(operation in APPLIES_TO[kind] for operation in self.performed)
-
-    def _fails(self, operation: str) -> bool:
-        self.performed.append(operation)
-        fault = self.fault
-        if fault is None or operation not in APPLIES_TO[fault.kind]:
-            return False
-        number = self.count(fault.kind)
-        if number != fault.at and not (fault.sticky and number > fault.at):
-            return False
-        self.failed.append(operation)
-        return True
-
-    def _error(self) -> OSError:
-        full = self.fault is not None and self.fault.kind in (
-            FaultKind.ENOSPC,
-            FaultKind.SHORT_WRITE,
-        )
-        number = errno.ENOSPC if full else errno.EIO
-        return OSError(number, os.strerror(number))
+        return self.faults.count(kind)
 
     def _run(self, operation: str, action: Callable[[], Result]) -> Result:
-        if self._fails(operation):
-            raise self._error()
-        return action()
+        return self.faults.run(operation, action)
 
     def create(self, name: str) -> FaultOutput:
         """As in `Directory`, or failing."""
@@ -162,13 +235,7 @@ class FaultOutput:
 
     def write(self, *buffers: Buffer) -> None:
         """As in `Output`, or failing, perhaps half way."""
-        directory = self._directory
-        if directory._fails("write"):
-            if directory.fault is not None and directory.fault.kind is FaultKind.SHORT_WRITE:
-                contents = b"".join(as_view(buffer) for buffer in buffers)
-                self._output.write(contents[: len(contents) // 2])
-            raise directory._error()
-        self._output.write(*buffers)
+        self._directory.faults.write(buffers, self._output.write)
 
     def tell(self) -> int:
         """As in `Output`."""
@@ -180,18 +247,59 @@ class FaultOutput:
 
     def sync(self) -> None:
         """As in `Output`, or failing, with the bytes kept or lost."""
-        directory = self._directory
-        if directory._fails("sync"):
-            fault, inner = directory.fault, directory.inner
-            if fault is not None and fault.kind is FaultKind.SYNC_KEPT:
+        faults, inner = self._directory.faults, self._directory.inner
+        if faults.fails("sync"):
+            if faults.fault is not None and faults.fault.kind is FaultKind.SYNC_KEPT:
                 self._output.sync()
-            if fault is not None and fault.kind is FaultKind.SYNC_DROPPED:
+            if faults.fault is not None and faults.fault.kind is FaultKind.SYNC_DROPPED:
                 assert isinstance(inner, MemoryDirectory)  # checked by the constructor
                 inner.cut(self._name, self._synced)
-            raise directory._error()
+            raise faults.error()
         self._output.sync()
         self._synced = self._output.tell()
 
     def close(self) -> None:
         """As in `Output`."""
         self._output.close()
+
+
+@contextmanager
+def failing_files(fault: Fault | None = None) -> Iterator[Faults]:
+    """Let the Nth operation on any `FSDirectory` of this process fail while the block runs.
+
+    Raises InvalidArgument for SYNC_DROPPED: a file that is mapped cannot be cut.
+    """
+    if fault is not None and fault.kind is FaultKind.SYNC_DROPPED:
+        raise InvalidArgument("fault", fault.kind.name, "needs a MemoryDirectory")
+    faults = Faults(fault)
+    operations = APPLIES_TO[FaultKind.EIO] | APPLIES_TO[FaultKind.READ_EIO]
+    places: list[tuple[type, str]] = [
+        (owner, name)
+        for owner in (FSDirectory, FSOutput)
+        for name in sorted(operations)
+        if name in vars(owner)
+    ]
+    originals = [(owner, name, vars(owner)[name]) for owner, name in places]
+    try:
+        for owner, name, original in originals:
+            setattr(owner, name, _failing(faults, name, original))
+        yield faults
+    finally:
+        for owner, name, original in originals:
+            setattr(owner, name, original)
+
+
+def _failing(faults: Faults, operation: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    def replacement(self: Any, *arguments: Any, **options: Any) -> Any:
+        def action(*buffers: Buffer) -> Any:
+            return original(self, *(buffers or arguments), **options)
+
+        if operation == "write":
+            return faults.write(arguments, action)
+        if faults.fails(operation):
+            if faults.fault is not None and faults.fault.kind is FaultKind.SYNC_KEPT:
+                action()
+            raise faults.error()
+        return action()
+
+    return replacement

@@ -1,7 +1,7 @@
 """The smallest thing that uses every protocol of the persistence layer: a durable list of bytes.
 
 Records go to the log; `flush` moves them to a segment; opening recovers and re-homes. It stands in
-for the collection layer. The modules it uses can be swapped for mutants.
+for the collection layer.
 """
 
 import msgspec
@@ -14,12 +14,6 @@ from rank_retrieve.persistence import wal as wals
 from rank_retrieve.persistence.files import segment_name
 
 ID = b"0123456789abcdef"
-ORIGINALS = {
-    "manifest": manifests,
-    "recovery": recoveries,
-    "segment": segments,
-    "wal": wals,
-}
 
 
 def records_of(recovered):
@@ -42,32 +36,32 @@ def read(directory):
 
 
 class MiniEngine:
-    def __init__(self, directory, *, segment_bytes=64 << 20, modules=ORIGINALS):
-        self.directory, self.modules, self.segment_bytes = directory, modules, segment_bytes
+    def __init__(self, directory, *, segment_bytes=64 << 20):
+        self.directory, self.segment_bytes = directory, segment_bytes
         self.pending = []
         try:
             recovered = recoveries.recover(directory, writable=True)
         except NotFound:
-            modules["recovery"].remove_orphans(directory, None)
+            recoveries.remove_orphans(directory, None)
             self._start_log(1, 1)
             self.manifest = manifests.Manifest(
                 database_id=ID,
                 next_collection_id=2,
                 collections=[manifests.CollectionEntry(1, "records", {})],
             )
-            modules["manifest"].publish(directory, self.manifest)
+            manifests.publish(directory, self.manifest)
             return
         self.recovered = recovered
         self.manifest = recovered.manifest
         self.pending = [bytes(frame.body) for frame in recovered.frames]
         if recovered.torn_tail:
-            self.quarantined = modules["recovery"].quarantine(directory, recovered.torn_tail)
-        modules["recovery"].remove_orphans(directory, self.manifest)
+            self.quarantined = recoveries.quarantine(directory, recovered.torn_tail)
+        recoveries.remove_orphans(directory, self.manifest)
         self._start_log(recovered.next_wal_number, recovered.next_lsn)
         self._publish(epoch=self.manifest.epoch + 1)
 
     def _start_log(self, number, next_lsn):
-        self.log = self.modules["wal"].WriteAheadLog.create(
+        self.log = wals.WriteAheadLog.create(
             self.directory,
             database_id=ID,
             number=number,
@@ -91,9 +85,7 @@ class MiniEngine:
         number = self.manifest.next_file_number
         files = list(entry.segments)
         if self.pending:
-            writer = self.modules["segment"].SegmentWriter(
-                self.directory, segment_name(number), kind="records"
-            )
+            writer = segments.SegmentWriter(self.directory, segment_name(number), kind="records")
             for place, record in enumerate(self.pending):
                 writer.add(str(place), record)
             info = writer.finish()
@@ -109,6 +101,6 @@ class MiniEngine:
             collections=[collection],
             **changes,
         )
-        self.modules["manifest"].publish(self.directory, self.manifest)
+        manifests.publish(self.directory, self.manifest)
         self.pending = []
-        self.modules["recovery"].remove_orphans(self.directory, self.manifest)
+        recoveries.remove_orphans(self.directory, self.manifest)

@@ -1,16 +1,16 @@
 import pytest
 
 from rank_retrieve.testing.crash_directory import CrashDirectory
-from rank_retrieve.testing.directory_contract import DirectoryContract
+from rank_retrieve.testing.directory_contract import NestingContract
 
 
-class TestCrashDirectory(DirectoryContract):
+class TestCrashDirectory(NestingContract):
     @pytest.fixture
     def directory(self):
         return CrashDirectory()
 
 
-class TestCrashDirectoryThatReservesZeros(DirectoryContract):
+class TestCrashDirectoryThatReservesZeros(NestingContract):
     @pytest.fixture
     def directory(self):
         return CrashDirectory(zeros_bytes=50)
@@ -119,6 +119,53 @@ def test_announced_zeros_may_arrive_or_not():
         assert {"a": contents} in states
 
 
+def test_a_folder_is_there_once_its_name_is_synced_and_its_files_once_theirs_are():
+    directory = CrashDirectory()
+    folder = directory.folder("inner", create=True)
+    assert last_states(directory) == [{"inner/": b""}]
+    written(folder, "a", b"1").sync()
+    assert last_states(directory) == [{"inner/": b""}, {"inner/a": b"1"}]
+    directory.sync_directory()
+    assert len(last_states(directory)) == 2
+    folder.sync_directory()
+    assert last_states(directory) == [{"inner/a": b"1"}]
+    made = [dict(crash.files) for crash in directory.crashes(since=1) if crash.at == 1]
+    assert {} in made and {"inner/": b""} in made
+
+
+def test_a_link_may_be_lost_and_keeps_the_bytes_of_a_deleted_name():
+    directory = CrashDirectory({"a": b"1", "inner/": b""})
+    folder = directory.folder("inner")
+    assert directory.link("a", folder)
+    directory.delete("a")
+    states = last_states(directory)
+    for state in ({"a": b"1", "inner/": b""}, {"a": b"1", "inner/a": b"1"}, {"inner/a": b"1"}):
+        assert state in states
+    assert {"inner/": b""} in states, "both names go when only the delete arrives"
+    folder.sync_directory()
+    assert {"inner/": b""} not in last_states(directory)
+
+
+def test_a_removed_folder_may_come_back_empty_until_its_parent_is_synced():
+    directory = CrashDirectory({"inner/a": b"1"})
+    folder = directory.folder("inner")
+    folder.delete("a")
+    at = len(directory.log) + 1
+    directory.remove_folder("inner")
+    removed = [crash.files for crash in directory.crashes(since=at) if crash.at == at]
+    assert {"inner/a": b"1"} in removed and {"inner/": b""} in removed and {} in removed
+    assert last_states(directory) == [{}]
+
+
+def test_folders_of_the_start_are_synced_and_recorded_with_the_rest():
+    directory = CrashDirectory({"inner/deep/a": b"1"})
+    deep = directory.folder("inner").folder("deep")
+    written(deep, "b", b"2").sync()
+    deep.sync_directory()
+    assert last_states(directory) == [{"inner/deep/a": b"1", "inner/deep/b": b"2"}]
+    assert directory.files() == {"inner/deep/a": b"1", "inner/deep/b": b"2"}
+
+
 def test_each_moment_has_its_states_and_marks():
     directory = CrashDirectory()
     output = written(directory, "a", b"1")
@@ -156,3 +203,17 @@ def test_subsets_are_complete_when_few_and_drawn_from_the_seed_when_many():
     assert len(few) < len(drawn) <= len(few) + 20
     assert drawn == last_states(directory, all_subsets_of=0, subsets=20, seed=1)
     assert drawn != last_states(directory, all_subsets_of=0, subsets=20, seed=2)
+
+
+def test_a_share_of_the_states_is_drawn_from_the_seed():
+    directory = CrashDirectory()
+    for name in "abcdefgh":
+        written(directory, name, name.encode())
+    every = list(directory.crashes())
+    looked_at = directory.enumerated
+    drawn = [crash.files for crash in directory.crashes(share=0.2, seed=1)]
+    assert 0.1 * looked_at < directory.enumerated < 0.3 * looked_at
+    assert 0 < len(drawn) < len(every)
+    assert all(files in [crash.files for crash in every] for files in drawn)
+    assert drawn == [crash.files for crash in directory.crashes(share=0.2, seed=1)]
+    assert drawn != [crash.files for crash in directory.crashes(share=0.2, seed=2)]

@@ -8,7 +8,7 @@ import pytest
 from rank_retrieve.errors import InvalidArgument, NotFound, ReadOnlyError
 from rank_retrieve.persistence import directory as directory_module
 from rank_retrieve.persistence.directory import FSDirectory, as_view
-from rank_retrieve.testing.directory_contract import DirectoryContract, put
+from rank_retrieve.testing.directory_contract import NestingContract, put
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def directory(tmp_path):
     return FSDirectory(tmp_path / "index", create=True)
 
 
-class TestFSDirectory(DirectoryContract):
+class TestFSDirectory(NestingContract):
     @pytest.fixture
     def directory(self, tmp_path):
         return FSDirectory(tmp_path / "index", create=True)
@@ -57,6 +57,8 @@ def test_a_read_only_directory_changes_nothing(tmp_path):
         lambda: reader.sync("a"),
         lambda: reader.sync_directory(),
         lambda: reader.lock("lock", "x"),
+        lambda: reader.folder("inner", create=True),
+        lambda: reader.remove_folder("inner"),
     ):
         with pytest.raises(ReadOnlyError):
             change()

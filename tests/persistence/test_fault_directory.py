@@ -6,7 +6,12 @@ from rank_retrieve.errors import InvalidArgument
 from rank_retrieve.persistence.directory import FSDirectory
 from rank_retrieve.persistence.memory_directory import MemoryDirectory
 from rank_retrieve.testing.directory_contract import DirectoryContract
-from rank_retrieve.testing.fault_directory import Fault, FaultDirectory, FaultKind
+from rank_retrieve.testing.fault_directory import (
+    Fault,
+    FaultDirectory,
+    FaultKind,
+    failing_files,
+)
 
 
 class TestFaultDirectoryWithoutAFault(DirectoryContract):
@@ -100,3 +105,47 @@ def test_reading_fails_too():
 def test_losing_bytes_needs_memory_below(tmp_path):
     with pytest.raises(InvalidArgument, match="MemoryDirectory"):
         FaultDirectory(FSDirectory(tmp_path), Fault(FaultKind.SYNC_DROPPED, 1))
+
+
+def test_every_folder_fails_while_files_do(tmp_path):
+    with failing_files() as faults:
+        workload(FSDirectory(tmp_path))
+        with faults.off():
+            workload(FSDirectory(tmp_path))
+    assert {kind.name: faults.count(kind) for kind in FaultKind} == {
+        "EIO": 8,
+        "READ_EIO": 0,
+        "ENOSPC": 4,
+        "SHORT_WRITE": 2,
+        "SYNC_KEPT": 3,
+        "SYNC_DROPPED": 2,
+    }
+    workload(FSDirectory(tmp_path))
+    assert len(faults.performed) == 8, "it ends with the block"
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "expected"),
+    [
+        (FaultKind.EIO, 2, {"a": b""}),
+        (FaultKind.ENOSPC, 1, {}),
+        (FaultKind.SHORT_WRITE, 2, {"a": b"123456"}),
+        (FaultKind.SYNC_KEPT, 2, {"a": b"12345678"}),
+    ],
+)
+def test_files_fail_as_directories_do(tmp_path, kind, at, expected):
+    with failing_files(Fault(kind, at)) as faults, pytest.raises(OSError):
+        workload(FSDirectory(tmp_path))
+    assert len(faults.failed) == 1
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == expected
+
+
+def test_reading_files_fails_and_bytes_are_never_lost(tmp_path):
+    (tmp_path / "a").write_bytes(b"1")
+    with failing_files(Fault(FaultKind.READ_EIO, 1)), pytest.raises(OSError, match="error"):
+        FSDirectory(tmp_path).open("a")
+    with (
+        pytest.raises(InvalidArgument, match="MemoryDirectory"),
+        failing_files(Fault(FaultKind.SYNC_DROPPED, 1)),
+    ):
+        pass

@@ -318,3 +318,26 @@ def test_an_atomic_write_survives_every_failing_operation(kind):
 def test_a_missing_file_is_not_found():
     with pytest.raises(NotFound):
         SegmentReader.open(MemoryDirectory(), "s", kind="t")
+
+
+def test_a_flag_that_a_reader_knows_is_in_the_header_and_another_is_refused():
+    for flags, known in ((0, True), (1, True), (2, False), (3, False), (0x8000, False)):
+        directory = MemoryDirectory()
+        writer = SegmentWriter(directory, "s", kind="t", flags=flags)
+        writer.finish()
+        assert directory.read("s", 100)[10:12] == flags.to_bytes(2, "little")
+        if known:
+            SegmentReader.open(directory, "s", kind="t")
+            continue
+        with pytest.raises(FormatVersionError, match=f"flags {flags:#x}"):
+            SegmentReader.open(directory, "s", kind="t")
+
+
+def test_a_section_of_pieces_is_one_of_their_concatenation():
+    directory, expected = written({"a": b"onetwothree", "b": b""})
+    pieces = MemoryDirectory()
+    writer = SegmentWriter(pieces, "s", kind="t")
+    writer.add_pieces("a", iter([b"one", b"", b"two", memoryview(b"three")]))
+    writer.add_pieces("b", iter([]))
+    assert writer.finish() == expected
+    assert pieces.read("s", 1000) == directory.read("s", 1000)
