@@ -16,17 +16,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
-from numba import njit
+import numba
+
+njit: Any = numba.njit  # its types do not know all options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+RULES: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
-def kernel(signature: str) -> Callable[[F], F]:
-    """Compile a function for one signature: cached on disk, without the GIL."""
+
+def kernel(signature: object, *, borrows: bool = False) -> Callable[[F], F]:
+    """Compile a function for one signature: cached on disk, without the GIL.
+
+    signature: as Numba takes it, a string or a type. borrows: count no references, see
+    `borrowed`; such a kernel makes no arrays.
+    """
+    options: dict[str, Any] = {"_nrt": False} if borrows else {}
 
     def compile_kernel(function: F) -> F:
         with _interrupts_later():
-            return cast(F, njit(signature, cache=True, nogil=True, error_model="numpy")(function))
+            return cast(F, njit(signature, **RULES, cache=True, **options)(function))
 
     return compile_kernel
 
@@ -37,7 +46,16 @@ def inlined(function: F) -> F:
     Kernel and helper belong in one module: Numba's cache notices a change in the file of the
     kernel itself, not in a file that it imports.
     """
-    return cast(F, njit(nogil=True, error_model="numpy", inline="never")(function))
+    return cast(F, njit(**RULES, inline="never")(function))
+
+
+def borrowed(function: F) -> F:
+    """An `inlined` helper that counts no references to the arrays it is given.
+
+    Tuples of arrays are cheap arguments only so: without this, each call counts up and down for
+    every array, atomically. A test shows that it still holds for the Numba that is installed.
+    """
+    return cast(F, njit(**RULES, _nrt=False)(function))
 
 
 @contextmanager

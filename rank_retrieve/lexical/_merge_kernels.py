@@ -7,22 +7,34 @@ from typing import Any
 import numpy as np
 
 from rank_retrieve._numba import kernel
-from rank_retrieve.lexical._postings_kernels import INT32S, INT64S, LISTS, load_block, open_list
+from rank_retrieve.lexical._postings_kernels import load_block, open_list
+from rank_retrieve.lexical._signatures import (
+    CURSORS,
+    INT32S,
+    INT64,
+    INT64S,
+    LISTS,
+    WRITTEN_INT32S,
+    WRITTEN_INT64S,
+    WRITTEN_UINT32S,
+)
 
 
 @kernel(
-    f"int64({LISTS}, int64, {INT32S}, {INT64S}, int64[:, ::1], uint32[::1], uint32[::1], "
-    "int64[::1], int32[::1], uint32[::1])"
+    INT64(
+        LISTS,
+        INT32S,
+        INT64S,
+        CURSORS,
+        WRITTEN_UINT32S,
+        WRITTEN_UINT32S,
+        WRITTEN_INT64S,
+        WRITTEN_INT32S,
+        WRITTEN_UINT32S,
+    )
 )
 def copy_live(
-    bases: Any,
-    starts: Any,
-    document_frequencies: Any,
-    last_docs: Any,
-    block_offsets: Any,
-    block_bits: Any,
-    postings: Any,
-    n_docs: Any,
+    lists: Any,
     new_docs: Any,
     list_numbers: Any,
     cursors: Any,
@@ -39,19 +51,15 @@ def copy_live(
     docs, frequencies: the merged postings; with empty arrays they are only counted.
     """
     only_count = len(docs) == 0
-    for ordinal in range(len(document_frequencies)):
-        status = open_list(
-            bases, starts, document_frequencies, last_docs, block_offsets, block_bits, postings,
-            np.int64(ordinal), n_docs, cursors, np.int64(0),
-        )  # fmt: skip
+    for ordinal in range(len(lists.document_frequencies)):
+        status = open_list(lists, np.int64(ordinal), cursors, np.int64(0))
         if status < 0:
             return status
         place = next_posting[list_numbers[ordinal]]
         while True:
             count = load_block(
-                last_docs, block_offsets, block_bits, postings, n_docs, cursors, block_docs,
-                block_frequencies, np.int64(0),
-            )  # fmt: skip
+                lists, cursors, block_docs, block_frequencies, np.int64(0), np.int64(0)
+            )
             if count < 0:
                 return count
             if count == 0:

@@ -6,14 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from rank_retrieve._numba import inlined, kernel
+from rank_retrieve._numba import borrowed, inlined, kernel
 from rank_retrieve.codecs._bitpack_kernels import pack
-from rank_retrieve.lexical._postings_kernels import BLOCK_DOCS, BYTES, INT32S, INT64S, UINT32S
+from rank_retrieve.lexical import postings
 
+BYTES = "Array(uint8, 1, 'C', True)"
+INT32S = "Array(int32, 1, 'C', True)"
+INT64S = "Array(int64, 1, 'C', True)"
+UINT32S = "Array(uint32, 1, 'C', True)"
+
+BLOCK_DOCS = postings.BLOCK_DOCS
 BOUND_PAIRS = 4
+PEAK_DOCS = postings.PEAK_DOCS
+PEAK_LEVELS = len(PEAK_DOCS)
+# frequencies that peaks tell apart, and codes of lengths
+PEAK_FREQUENCIES = 16
+PEAK_LENGTHS = 256
 
 
-@inlined
+@borrowed
 def small_float(value: Any) -> Any:
     """The greatest code whose `small_float_value` does not exceed value (0..2**32-1)."""
     if value < 16:
@@ -24,7 +35,7 @@ def small_float(value: Any) -> Any:
     return np.int64(8) + shift * np.int64(8) + (value >> shift) - np.int64(8)
 
 
-@inlined
+@borrowed
 def small_float_value(code: Any) -> Any:
     """0..15 exactly, then four significant bits: 16, 18, 20, .. 30, 32, 36, .."""
     if code < 16:
@@ -170,6 +181,60 @@ def measure(
             return np.int64(-1) - np.int64(term)
     starts[n_terms] = at
     return at
+
+
+@kernel(
+    f"int64({INT32S}, {UINT32S}, {INT64S}, {UINT32S}, {INT64S}, float64, int64[:, ::1], uint8[::1])"
+)
+def find_peaks(
+    docs: Any,
+    frequencies: Any,
+    list_offsets: Any,
+    lengths: Any,
+    terms: Any,
+    half_length: Any,
+    counts: Any,
+    peaks: Any,
+) -> Any:
+    """For each of some terms and level: a frequency and a length that enough docs reach.
+
+    Of the pairs that PEAK_DOCS[level] docs reach (as great a frequency in as short a doc), the
+    one with the greatest f / (f + 0.3 + 0.9 * length / average); half_length is the average
+    over 0.9. counts: scratch, zeros of [PEAK_FREQUENCIES, PEAK_LENGTHS] before and after.
+    peaks: zeros of [len(terms) * PEAK_LEVELS * 2]. Returns 0.
+    """
+    for number in range(len(terms)):
+        term = terms[number]
+        for i in range(list_offsets[term], list_offsets[term + 1]):
+            frequency: Any = min(np.int64(frequencies[i]), np.int64(PEAK_FREQUENCIES - 1))
+            length: Any = np.int64(lengths[docs[i]])
+            code: Any = small_float(length)
+            if small_float_value(code) < length:
+                code += np.int64(1)
+            counts[frequency, code] += np.int64(1)
+        for frequency in range(np.int64(PEAK_FREQUENCIES - 2), np.int64(0), np.int64(-1)):
+            for code in range(PEAK_LENGTHS):
+                counts[frequency, code] += counts[frequency + 1, code]
+        for level in range(PEAK_LEVELS):
+            best = 0.0
+            at = np.int64(2) * (np.int64(number) * np.int64(PEAK_LEVELS) + np.int64(level))
+            for frequency in range(np.int64(1), np.int64(PEAK_FREQUENCIES)):
+                n_docs, code = np.int64(0), np.int64(-1)
+                while n_docs < PEAK_DOCS[level] and code < PEAK_LENGTHS - 1:
+                    code += np.int64(1)
+                    n_docs += counts[frequency, code]
+                if n_docs < PEAK_DOCS[level]:
+                    break
+                f, length = np.float64(frequency), np.float64(small_float_value(code))
+                score = f / (f + (0.3 + length / half_length))
+                if score > best:
+                    best = score
+                    peaks[at] = np.uint8(frequency)
+                    peaks[at + 1] = np.uint8(code)
+        for frequency in range(PEAK_FREQUENCIES):
+            for code in range(PEAK_LENGTHS):
+                counts[frequency, code] = np.int64(0)
+    return np.int64(0)
 
 
 @kernel(f"void({INT32S}, {UINT32S}, {INT64S}, {INT64S}, {BYTES}, int64[::1], uint8[::1])")

@@ -146,7 +146,9 @@ class BM25:
     def _write(self, sink: SectionSink) -> None:
         self._ids.write(sink)
         for name in section_names(GROUP):
-            sink.add(name, self._sections.section(name))
+            # what older versions did not write
+            if name in self._sections:
+                sink.add(name, self._sections.section(name))
 
     # ----------------------------------------------------------------- searching
 

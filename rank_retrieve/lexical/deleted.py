@@ -23,6 +23,7 @@ import numpy as np
 
 from rank_retrieve.errors import CorruptionError, FormatVersionError, InvalidArgument
 from rank_retrieve.lexical.inverted_index import InvertedIndex
+from rank_retrieve.lexical.postings import BLOCK_DOCS
 from rank_retrieve.types import Bitmap, Int64s, Sections, SectionSink
 
 VERSION = 1
@@ -98,10 +99,10 @@ class DeletedStatistics:
         if len(dead) == 0:
             return cls.none()
         counts = np.zeros(index.n_terms, dtype=np.int64)
-        block = np.empty(kernels.BLOCK_DOCS, dtype=np.uint32)
+        block = np.empty(BLOCK_DOCS, dtype=np.uint32)
         cursor = np.empty((1, kernels.CURSOR_COLUMNS), dtype=np.int64)
         status = kernels.count_outside(
-            *index.arrays, index.n_docs, live.bytes_view(), cursor, block, np.empty_like(block),
+            index.lists, live.bytes_view().view(np.uint64), cursor, block, np.empty_like(block),
             counts,
         )  # fmt: skip
         if status < 0:

@@ -1,4 +1,4 @@
-"""An inverted index as six sections of a segment.
+"""An inverted index as seven sections of a segment.
 
 For a group of fields named G (all numbers little-endian):
 
@@ -10,6 +10,8 @@ For a group of fields named G (all numbers little-endian):
                    u32[n_terms]             document frequencies
     blocks.G       u32[n_blocks] u32[n_blocks] u8[8 * n_blocks] u8[2 * n_blocks]
     postings.G     records, then 64 zero bytes; they and the block table: `postings`
+    peaks.G        u32 n_peaks, u32 0, u32[n_peaks] u8[6 * n_peaks]: `postings`; absent from
+                   indexes of the first versions
 
     offset  size  type   field of index.G
     0       8     bytes  52 52 69 6E 76 69 64 78, "RRinvidx"
@@ -39,20 +41,29 @@ from numpy.typing import NDArray
 
 from rank_retrieve.codecs import fst
 from rank_retrieve.errors import CorruptionError, FormatVersionError, InvalidArgument
+from rank_retrieve.lexical._arrays import Lists
 from rank_retrieve.lexical.invert import MAX_DOCS, ForwardIndex, PostingLists, invert
-from rank_retrieve.lexical.postings import BLOCK_DOCS, DAMAGE, POSTINGS_PADDING, pack
-from rank_retrieve.types import Int32s, Int64s, Sections, SectionSink, UInt8s, UInt32s, UInt64s
+from rank_retrieve.lexical.postings import (
+    BLOCK_DOCS,
+    DAMAGE,
+    PEAK_DOCS,
+    POSTINGS_PADDING,
+    coded_value,
+    pack,
+)
+from rank_retrieve.types import Int32s, Int64s, Sections, SectionSink, UInt8s, UInt32s
 
 MAGIC = b"RRinvidx"
 VERSION = 1
 HEADER = struct.Struct("<8sIIQQQQQII")
+PEAKS = struct.Struct("<II")
 BASE_TERMS = 256
 MAX_SCALE = 1_000_000
 
 
 def section_names(group: str) -> tuple[str, ...]:
     """The sections that hold the index of a group."""
-    kinds = ("index", "lengths", "terms.fst", "terms.table", "blocks", "postings")
+    kinds = ("index", "lengths", "terms.fst", "terms.table", "blocks", "postings", "peaks")
     return tuple(f"{kind}.{group}" for kind in kinds)
 
 
@@ -104,26 +115,14 @@ def write_lists(
         packed.last_docs, packed.block_offsets, packed.block_bounds, packed.block_bits,
     )  # fmt: skip
     sink.add(f"postings.{group}", packed.postings)
-
-
-class ListArrays(NamedTuple):
-    """What kernels need to read posting lists, in the order of their arguments."""
-
-    bases: UInt64s
-    starts: UInt32s
-    document_frequencies: UInt32s
-    last_docs: UInt32s
-    block_offsets: UInt32s
-    block_bits: UInt8s
-    postings: UInt8s
+    n_peaks = len(packed.peak_ordinals)
+    sink.add(f"peaks.{group}", PEAKS.pack(n_peaks, 0), packed.peak_ordinals, packed.peaks)
 
 
 class _Mapped(NamedTuple):
     """The sections behind the header, as arrays of the agreed sizes."""
 
-    arrays: ListArrays
-    bounds: UInt8s
-    lengths: UInt32s
+    lists: Lists
     dictionary: fst.Fst
 
 
@@ -190,18 +189,35 @@ class InvertedIndex:
         )  # fmt: skip
         dictionary = fst.Fst.open(self._section("terms.fst"), origin=f"{self.origin} (terms.fst)")
         _expect(len(dictionary) == n_terms, f"{self.origin} (terms.fst)", n_terms, len(dictionary))
+        peaks, n_peaks = self._open_peaks()
         starts_at = 8 * n_bases
-        arrays = ListArrays(
+        lists = Lists(
             bases=_array(table, np.uint64, 0, n_bases),
             starts=_array(table, np.uint32, starts_at, n_terms + 1),
             document_frequencies=_array(table, np.uint32, starts_at + 4 * (n_terms + 1), n_terms),
             last_docs=_array(blocks, np.uint32, 0, n_blocks),
             block_offsets=_array(blocks, np.uint32, 4 * n_blocks, n_blocks),
             block_bits=_array(blocks, np.uint8, 16 * n_blocks, 2 * n_blocks),
+            bounds=_array(blocks, np.uint8, 8 * n_blocks, 8 * n_blocks),
             postings=_array(postings, np.uint8, 0, postings.nbytes),
+            lengths=_array(lengths, np.uint32, 0, n_docs),
+            peak_ordinals=_array(peaks, np.uint32, PEAKS.size, n_peaks),
+            peaks=_array(peaks, np.uint8, PEAKS.size + 4 * n_peaks, 6 * n_peaks),
         )
-        bounds = _array(blocks, np.uint8, 8 * n_blocks, 8 * n_blocks)
-        return _Mapped(arrays, bounds, _array(lengths, np.uint32, 0, n_docs), dictionary)
+        return _Mapped(lists, dictionary)
+
+    def _open_peaks(self) -> tuple[memoryview, int]:
+        """The section and how many terms it lists; none where an older version wrote the index."""
+        if f"peaks.{self._group}" not in self._sections:
+            return memoryview(b""), 0
+        section = self._section("peaks")
+        origin = f"{self.origin} (peaks)"
+        _expect(section.nbytes >= PEAKS.size, origin, f"{PEAKS.size} bytes", section.nbytes)
+        n_peaks, reserved = PEAKS.unpack_from(section)
+        size = PEAKS.size + 10 * n_peaks
+        _expect(section.nbytes == size, origin, f"{size} bytes", section.nbytes)
+        _expect(reserved == 0, origin, 0, reserved)
+        return section, n_peaks
 
     def _section(self, name: str, size: int | None = None) -> memoryview:
         view = self._sections.section(f"{name}.{self._group}")
@@ -210,19 +226,14 @@ class InvertedIndex:
         return view
 
     @property
-    def arrays(self) -> ListArrays:
+    def lists(self) -> Lists:
         """The posting lists, for kernels."""
-        return self._mapped.arrays
-
-    @property
-    def block_bounds(self) -> UInt8s:
-        """uint8 [n_blocks * 4 * 2]: the pairs that bound the scores of each block."""
-        return self._mapped.bounds
+        return self._mapped.lists
 
     @property
     def lengths(self) -> UInt32s:
         """The length of each doc, uint32 [n_docs], in units of 1/scale."""
-        return self._mapped.lengths
+        return self._mapped.lists.lengths
 
     @property
     def dictionary(self) -> fst.Fst:
@@ -251,7 +262,7 @@ class InvertedIndex:
     def document_frequency(self, ordinal: int) -> int:
         """How many documents hold a term, deleted ones included."""
         self._check_ordinal(ordinal)
-        return int(self.arrays.document_frequencies[ordinal])
+        return int(self.lists.document_frequencies[ordinal])
 
     def postings(self, ordinal: int) -> tuple[Int32s, UInt32s]:
         """The documents that hold a term, ascending, and its frequency in each.
@@ -268,22 +279,21 @@ class InvertedIndex:
         docs = np.empty(room, dtype=np.uint32)
         frequencies = np.empty(room, dtype=np.uint32)
         cursor = np.empty((1, kernels.CURSOR_COLUMNS), dtype=np.int64)
-        count = kernels.decode_list(*self.arrays, ordinal, self.n_docs, cursor, docs, frequencies)
+        count = kernels.decode_list(self.lists, ordinal, cursor, docs, frequencies)
         if count < 0:
             raise self.damage(count, ordinal)
         return docs[:df].view(np.int32), frequencies[:df]
 
     def frequencies(self, ordinal: int, docs: Int64s) -> Int64s:
         """The frequency of a term in each of ascending docs, 0 where it is absent: int64."""
-        from rank_retrieve.lexical import _search_kernels as kernels
+        from rank_retrieve.lexical import _postings_kernels as kernels
         from rank_retrieve.lexical.scratch import thread_scratch
 
         self._check_ordinal(ordinal)
         found = np.zeros(len(docs), dtype=np.int64)
         scratch = thread_scratch(1)
         status = kernels.frequencies_of(
-            *self.arrays, self.lengths, ordinal, docs,
-            scratch.cursors, scratch.docs, scratch.frequencies, found,
+            self.lists, ordinal, docs, scratch.cursors, scratch.docs, scratch.frequencies, found
         )  # fmt: skip
         if status < 0:
             raise self.damage(status, ordinal)
@@ -293,9 +303,11 @@ class InvertedIndex:
         """Read everything once: raises CorruptionError for any contradiction."""
         total = int(self.lengths.sum(dtype=np.uint64))
         _expect(total == self.total_length, self.origin, self.total_length, total)
-        n_postings = int(self.arrays.document_frequencies.sum(dtype=np.uint64))
+        n_postings = int(self.lists.document_frequencies.sum(dtype=np.uint64))
         _expect(n_postings == self.n_postings, self.origin, self.n_postings, n_postings)
         covered = np.zeros(self.n_docs, dtype=np.int64)
+        peaked = {ordinal: place for place, ordinal in enumerate(self.lists.peak_ordinals.tolist())}
+        _expect(list(peaked) == sorted(peaked), self.origin, "ascending peaks", "others")
         previous = None
         for expected, (term, ordinal) in enumerate(self.dictionary.items()):
             ascending = previous is None or previous < term
@@ -304,6 +316,10 @@ class InvertedIndex:
             docs, frequencies = self.postings(ordinal)
             covered[docs] += frequencies
             previous = term
+            if ordinal in peaked:
+                self._verify_peaks(peaked[ordinal], self.lengths[docs], frequencies)
+        last_peak = max(peaked, default=-1)
+        _expect(last_peak < self.n_terms, self.origin, f"below {self.n_terms}", last_peak)
         wrong = np.flatnonzero(covered != self.lengths)
         if len(wrong):
             doc = int(wrong[0])
@@ -311,10 +327,21 @@ class InvertedIndex:
                 self.origin, 4 * doc, f"length {self.lengths[doc]}", f"frequencies {covered[doc]}"
             )
 
+    def _verify_peaks(self, place: int, lengths: UInt32s, frequencies: UInt32s) -> None:
+        pairs = self.lists.peaks[6 * place : 6 * place + 6].reshape(-1, 2).tolist()
+        for n_promised, (frequency, length) in zip(PEAK_DOCS, pairs, strict=True):
+            reach = frequencies >= coded_value(frequency)
+            reach &= lengths <= coded_value(length)
+            n_docs = int(np.count_nonzero(reach))
+            _expect(
+                frequency == 0 or n_docs >= n_promised, f"{self.origin} (peaks)",
+                f"{n_promised} docs", n_docs,
+            )  # fmt: skip
+
     def damage(self, code: int, ordinal: int) -> CorruptionError:
         """The error for a negative result of a kernel that read the list of a term."""
-        arrays = self.arrays
-        start = int(arrays.bases[ordinal // BASE_TERMS]) + int(arrays.starts[ordinal])
+        lists = self.lists
+        start = int(lists.bases[ordinal // BASE_TERMS]) + int(lists.starts[ordinal])
         return CorruptionError(
             self.origin, start, DAMAGE[int(code)], f"otherwise, in the list of term {ordinal}"
         )
@@ -332,9 +359,12 @@ def term_arena(terms: Sequence[bytes]) -> tuple[UInt8s, Int64s]:
 
 
 def _array(view: memoryview, dtype: Any, offset: int, count: int) -> NDArray[Any]:
-    if count == 0:
-        return np.empty(0, dtype=dtype)
-    return np.frombuffer(view, dtype=dtype, count=count, offset=offset)
+    array = np.empty(0, dtype=dtype)
+    if count:
+        array = np.frombuffer(view, dtype=dtype, count=count, offset=offset)
+    # kernels are declared for read-only arrays, which these are in files but not in memory
+    array.flags.writeable = False
+    return array
 
 
 def _expect(holds: bool, place: str, expected: object, got: object) -> None:

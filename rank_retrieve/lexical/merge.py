@@ -113,8 +113,8 @@ def _copy(
     scratch = thread_scratch(1)
     for part, renumbered, lists in zip(parts, new_docs, list_numbers, strict=True):
         status = kernels.copy_live(
-            *part.index.arrays, part.index.n_docs, renumbered, lists, scratch.cursors,
-            scratch.docs, scratch.frequencies, next_posting, docs, frequencies,
+            part.index.lists, renumbered, lists, scratch.cursors, scratch.docs,
+            scratch.frequencies, next_posting, docs, frequencies,
         )  # fmt: skip
         if status < 0:
             raise part.index.damage(status, 0)

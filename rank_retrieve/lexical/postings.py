@@ -33,6 +33,12 @@ Codes: 0..15 stand for themselves, 16 + 8 * s + m for (8 + m) * 2**(s + 1), m = 
 round up, lengths round down: length 100 = 1100100 in binary is code 36 (96), frequency 100 is
 code 37 (104).
 
+Peaks: for each term with a full block, by ordinal, three pairs (frequency code, length code): at
+least 10, 100 and 1,000 documents of its list have as great a frequency and as short a length. So
+that many documents score at least what the pair scores, whatever the statistics: a search for no
+more documents may begin with that threshold. 0, 0 where the list is shorter. Here frequencies
+round down and lengths up.
+
 After the last record stand 64 zero bytes, so that wide loads may read past a record.
 """
 
@@ -49,6 +55,8 @@ from rank_retrieve.types import Int64s, UInt8s, UInt32s
 BLOCK_DOCS = 128
 POSTINGS_PADDING = 64
 MAX_FREQUENCY = 2**31 - 1
+# how many docs a term's peaks promise
+PEAK_DOCS = (10, 100, 1000)
 
 # what a kernel found wrong -> what it expected
 DAMAGE = {
@@ -60,6 +68,11 @@ DAMAGE = {
 }
 
 
+def coded_value(code: int) -> int:
+    """What a code of the bounds stands for."""
+    return code if code < 16 else (8 + (code & 7)) << ((code - 8) >> 3)
+
+
 @dataclass(frozen=True, eq=False)
 class PackedLists:
     """The bytes of all records and the tables that find them.
@@ -68,6 +81,7 @@ class PackedLists:
     last_docs, block_offsets: uint32 [n_blocks].
     block_bounds, block_bits: uint8 [8 * n_blocks], [2 * n_blocks].
     postings: uint8 [starts[-1] + POSTINGS_PADDING].
+    peak_ordinals: uint32 [n_peaks]; peaks: uint8 [6 * n_peaks].
     """
 
     starts: Int64s
@@ -76,6 +90,8 @@ class PackedLists:
     block_bounds: UInt8s
     block_bits: UInt8s
     postings: UInt8s
+    peak_ordinals: UInt32s
+    peaks: UInt8s
 
 
 def pack(lists: PostingLists) -> PackedLists:
@@ -105,4 +121,24 @@ def pack(lists: PostingLists) -> PackedLists:
         lists.docs, lists.frequencies, lists.list_offsets, starts, block_bits,
         np.empty(BLOCK_DOCS, dtype=np.int64), postings,
     )  # fmt: skip
-    return PackedLists(starts, last_docs, block_offsets, block_bounds, block_bits, postings)
+    peak_terms, peaks = _find_peaks(lists)
+    return PackedLists(
+        starts, last_docs, block_offsets, block_bounds, block_bits, postings,
+        peak_terms.astype(np.uint32), peaks,
+    )  # fmt: skip
+
+
+def _find_peaks(lists: PostingLists) -> tuple[Int64s, UInt8s]:
+    """The ordinals of the terms with a full block, and their peaks."""
+    from rank_retrieve.lexical import _packing_kernels as kernels
+
+    terms = np.flatnonzero(np.diff(lists.list_offsets) >= BLOCK_DOCS)
+    peaks = np.zeros(2 * kernels.PEAK_LEVELS * len(terms), dtype=np.uint8)
+    if len(terms):
+        average = float(lists.lengths.mean(dtype=np.float64))
+        kernels.find_peaks(
+            lists.docs, lists.frequencies, lists.list_offsets, lists.lengths, terms,
+            average / 0.9,
+            np.zeros((kernels.PEAK_FREQUENCIES, kernels.PEAK_LENGTHS), dtype=np.int64), peaks,
+        )  # fmt: skip
+    return terms, peaks

@@ -110,15 +110,11 @@ class BM25Scorer:
     def weigh(
         self,
         query_frequencies: Sequence[int],
-        document_frequencies: Sequence[int],
+        idfs: Sequence[float],
         statistics: CollectionStatistics,
     ) -> TermWeights:
-        """Weights of the distinct terms of one query, each of which some live document holds."""
-        n_docs = statistics.n_docs
-        weights = [
-            qtf * self.idf(n_docs, df)
-            for qtf, df in zip(query_frequencies, document_frequencies, strict=True)
-        ]
+        """Weights of the distinct terms of one query, from their `idf`."""
+        weights = [qtf * idf for qtf, idf in zip(query_frequencies, idfs, strict=True)]
         # fsum is correctly rounded, so the exponent does not depend on the order of terms
         exponent = SCORE_BITS - math.frexp(math.fsum(weights))[1]
         scaled = np.array([math.ldexp(weight, exponent) for weight in weights], dtype=np.float64)

@@ -3,51 +3,66 @@
 from __future__ import annotations
 
 import threading
+from functools import cached_property
 
 import numpy as np
 
-from rank_retrieve.lexical._maxscore_kernels import CURSOR_COLUMNS
-from rank_retrieve.lexical._postings_kernels import BLOCK_DOCS
-from rank_retrieve.lexical._search_kernels import GROUP_DOCS, WINDOW_DOCS
+from rank_retrieve.lexical._arrays import Work
+from rank_retrieve.lexical._cursor_kernels import CURSOR_COLUMNS
+from rank_retrieve.lexical._window_kernels import GROUP_DOCS, MAX_WINDOW_DOCS
+from rank_retrieve.lexical.postings import BLOCK_DOCS
 
-# scratch for longer queries is not kept: 2.7 KB a term
+# scratch for longer queries is not kept: 3.3 KB a term
 KEPT_TERMS = 1024
 
 
 class Scratch:
-    """Room for the cursors and decoded blocks of `n_terms` lists, and one window of scores."""
+    """Room for n_terms lists of n_blocks full blocks in all, and one window of scores.
 
-    def __init__(self, n_terms: int) -> None:
-        self.n_terms = n_terms
+    cursors: int64 [n_terms + 1, CURSOR_COLUMNS]; a block and a tail for each list; candidates
+    and accumulators for the docs of a window.
+    """
+
+    def __init__(self, n_terms: int, n_blocks: int) -> None:
+        self.n_terms, self.n_blocks = n_terms, n_blocks
         self.cursors = np.zeros((n_terms + 1, CURSOR_COLUMNS), dtype=np.int64)
-        self.docs = np.zeros(n_terms * BLOCK_DOCS, dtype=np.uint32)
-        self.frequencies = np.zeros(n_terms * BLOCK_DOCS, dtype=np.uint32)
-        self.impacts = np.zeros(n_terms * BLOCK_DOCS, dtype=np.int32)
-        self.tail_docs = np.zeros(n_terms * BLOCK_DOCS, dtype=np.uint32)
-        self.tail_impacts = np.zeros(n_terms * BLOCK_DOCS, dtype=np.int32)
-        self.block_scores = np.zeros(1024, dtype=np.int32)
-        self.accumulators = np.zeros(WINDOW_DOCS, dtype=np.int32)
-        self.touched = np.zeros(WINDOW_DOCS // GROUP_DOCS, dtype=np.uint8)
-        self.candidates = np.zeros(WINDOW_DOCS, dtype=np.int64)
-        self.found = np.zeros(WINDOW_DOCS, dtype=np.int32)
+        self.docs = np.zeros(2 * n_terms * BLOCK_DOCS, dtype=np.uint32)
+        self.frequencies = np.zeros(2 * n_terms * BLOCK_DOCS, dtype=np.uint32)
 
-    def reserve_blocks(self, n_blocks: int) -> None:
-        """Make room for the bounds of n_blocks blocks."""
-        if len(self.block_scores) < n_blocks:
-            self.block_scores = np.zeros(2 * n_blocks, dtype=np.int32)
+    @cached_property
+    def work(self) -> Work:
+        """All of it, for kernels."""
+        groups = np.zeros(MAX_WINDOW_DOCS // GROUP_DOCS, dtype=np.uint8)
+        # before each list stands one more place, and its tail counts as a block
+        n_places = self.n_blocks + 2 * self.n_terms + 1
+        return Work(
+            cursors=self.cursors,
+            docs=self.docs,
+            frequencies=self.frequencies,
+            impacts=np.zeros(2 * self.n_terms * BLOCK_DOCS, dtype=np.int32),
+            block_ends=np.zeros(n_places, dtype=np.int32),
+            block_scores=np.zeros(n_places, dtype=np.int32),
+            accumulators=np.zeros(MAX_WINDOW_DOCS, dtype=np.int32),
+            touched=groups,
+            touched_words=groups.view(np.uint64),
+            candidates=np.zeros(MAX_WINDOW_DOCS, dtype=np.int64),
+            found=np.zeros(MAX_WINDOW_DOCS, dtype=np.int32),
+        )
 
 
 _threads = threading.local()
 
 
-def thread_scratch(n_terms: int) -> Scratch:
-    """This thread's scratch, with room for at least n_terms lists."""
+def thread_scratch(n_terms: int, n_blocks: int = 0) -> Scratch:
+    """This thread's scratch, with room for at least n_terms lists of n_blocks full blocks."""
     if n_terms > KEPT_TERMS:
-        return Scratch(n_terms)
+        return Scratch(n_terms, n_blocks)
     scratch: Scratch | None = getattr(_threads, "scratch", None)
-    if scratch is None or scratch.n_terms < n_terms:
-        room = 16 if scratch is None else 2 * scratch.n_terms
-        scratch = Scratch(max(n_terms, room))
+    if scratch is None or scratch.n_terms < n_terms or scratch.n_blocks < n_blocks:
+        if scratch is None:
+            scratch = Scratch(max(n_terms, 16), max(n_blocks, 1024))
+        else:
+            scratch = Scratch(max(n_terms, scratch.n_terms), max(2 * n_blocks, scratch.n_blocks))
         _threads.scratch = scratch
     return scratch
 

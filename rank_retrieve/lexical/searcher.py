@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -11,24 +10,30 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rank_retrieve.errors import CorruptionError, InvalidArgument
+from rank_retrieve.lexical._arrays import Weighted
 from rank_retrieve.lexical.deleted import DeletedStatistics
 from rank_retrieve.lexical.inverted_index import InvertedIndex, term_arena
+from rank_retrieve.lexical.postings import PEAK_DOCS
 from rank_retrieve.lexical.scoring import (
     MAX_QUERY_TERMS,
     BM25Scorer,
     CollectionStatistics,
     TermWeights,
 )
-from rank_retrieve.types import Bitmap, Explanation, Float64s, Int64s, Ranked, UInt8s
+from rank_retrieve.types import Bitmap, Explanation, Float64s, Int64s, Ranked, UInt64s
 
 if TYPE_CHECKING:
     from rank_retrieve.lexical.scratch import Scratch
 
 # keys of the kernels hold 32 bits of doc
 MAX_DOC = 2**32 - 1
-# up to which k skipping is faster, for queries of 1, 2, 3, 4 terms: measured on 300,000 passages
-SKIPPING_K = (1000, 200, 50, 10)
-_ALL_DOCS: UInt8s = np.empty(0, dtype=np.uint8)
+# of asking a list for one candidate, in sixteenths of adding up one posting
+LOOKUP_COST = 20
+# what a searcher keeps of terms takes about 300 bytes each
+KNOWN_TERMS = 32_768
+# a greater k is served by selection instead of a heap
+MAX_HEAP = 128
+_ALL_DOCS: UInt64s = np.empty(0, dtype=np.uint64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +77,22 @@ class LexicalPart:
         return self.deleted
 
     @cached_property
-    def live_bytes(self) -> UInt8s:
+    def live_words(self) -> UInt64s:
         """The live docs as kernels read them; empty for all."""
-        return _ALL_DOCS if self.live is None else self.live.bytes_view()
+        return _ALL_DOCS if self.live is None else self.live.bytes_view().view(np.uint64)
+
+
+class _KnownTerm(NamedTuple):
+    """What a searcher keeps of a term, as long as it lives.
+
+    ordinals: one for each part, -1 where the part lacks the term. n_blocks: of its list there.
+    document_frequency: live docs; idf: 0 where no live doc holds the term.
+    """
+
+    ordinals: tuple[int, ...]
+    n_blocks: tuple[int, ...]
+    document_frequency: int
+    idf: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,28 +101,45 @@ class _PreparedQuery:
 
     terms: list[bytes]
     query_frequencies: list[int]
-    document_frequencies: list[int]
-    ordinals: list[Int64s]  # one array per part, -1 where the part lacks the term
-    n_blocks: list[int]  # for each part, the full blocks of all these lists
+    known: list[_KnownTerm]
     weights: TermWeights
+
+    def ordinals(self, part: int) -> Int64s:
+        """The ordinals of the terms in one part, int64 [n_terms]."""
+        return np.array([term.ordinals[part] for term in self.known], dtype=np.int64)
+
+    def n_blocks(self, part: int) -> int:
+        """The full blocks of all lists in one part."""
+        return sum([term.n_blocks[part] for term in self.known])
+
+    def most_matches(self) -> int:
+        """No more docs than this match."""
+        return sum([term.document_frequency for term in self.known])
+
+
+def _room_for(k: int) -> Int64s:
+    """Where kernels collect the k best keys, see `_heap_kernels`."""
+    if k <= MAX_HEAP:
+        return np.empty(k, dtype=np.int64)
+    best = np.empty(2 * k + 1, dtype=np.int64)
+    best[-1] = -1
+    return best
 
 
 class _Kernels(NamedTuple):
     add_document_frequencies: Callable[..., int]
-    search_exhaustively: Callable[..., int]
     search_windows: Callable[..., int]
-    thread_scratch: Callable[[int], Scratch]
+    thread_scratch: Callable[..., Scratch]
     discard_scratch: Callable[[], None]
 
 
 @cache
 def _load_kernels() -> _Kernels:
-    from rank_retrieve.lexical import _maxscore_kernels, _search_kernels, scratch
+    from rank_retrieve.lexical import _lookup_kernels, _window_kernels, scratch
 
     return _Kernels(
-        _search_kernels.add_document_frequencies,
-        _search_kernels.search_exhaustively,
-        _maxscore_kernels.search_windows,
+        _lookup_kernels.add_document_frequencies,
+        _window_kernels.search_windows,
         scratch.thread_scratch,
         scratch.discard_scratch,
     )
@@ -126,7 +161,7 @@ class LexicalSearcher:
         *,
         skipping: bool | None = None,
     ) -> None:
-        self.skipping = skipping
+        self._lookup_cost = {None: LOOKUP_COST, True: 0, False: -1}[skipping]
         self.parts = tuple(sorted(parts, key=lambda part: part.base))
         self.scorer = scorer or BM25Scorer()
         end, scale, n_docs, total_length = 0, 1, 0, 0
@@ -139,6 +174,7 @@ class LexicalSearcher:
             n_docs += part.index.n_docs - part.statistics.n_docs
             total_length += part.index.total_length - part.statistics.total_length
         self.n_docs = n_docs
+        self._known: dict[bytes, _KnownTerm] = {}
         self._order = sorted(range(len(parts)), key=lambda number: parts[number].base)
         self.statistics = CollectionStatistics(n_docs, total_length, scale)
 
@@ -163,11 +199,11 @@ class LexicalSearcher:
         query = self._prepare(terms)
         if query is None:
             return Ranked.empty()
-        limit = min(int(k), self.n_docs, sum(query.document_frequencies))
-        heap, size = np.empty(limit, dtype=np.int64), 0
+        limit = min(int(k), self.n_docs, query.most_matches())
+        best, size = _room_for(limit), 0
         for number, mask in enumerate(masks):
-            size = self._search_part(query, number, mask, heap, size)
-        keys = np.sort(heap[:size])[::-1]
+            size = self._search_part(query, number, mask, best, limit, size)
+        keys = np.sort(best[:size])[: -limit - 1 : -1]
         docs = MAX_DOC - (keys & MAX_DOC)
         return Ranked(docs, (keys >> 32).astype(np.float64) * query.weights.unit)
 
@@ -202,83 +238,90 @@ class LexicalSearcher:
 
     def _prepare(self, terms: Sequence[bytes]) -> _PreparedQuery | None:
         """Look terms up and weigh them; None when no live document holds any."""
-        counted = Counter(terms)
-        distinct = sorted(counted)
-        if not distinct:
+        counted: dict[bytes, int] = {}
+        for term in terms:
+            counted[term] = counted.get(term, 0) + 1
+        if len(counted) > MAX_QUERY_TERMS:
+            raise InvalidArgument("query", len(counted), f"has over {MAX_QUERY_TERMS} terms")
+        known = self._known
+        missing = [term for term in counted if term not in known]
+        if missing:
+            found = self._look_up(missing)
+            if len(known) + len(found) > KNOWN_TERMS:
+                # other threads go on with the one that they have
+                known = self._known = {}
+            known.update(found)
+            known = {**found, **{term: known[term] for term in counted if term in known}}
+        held = sorted([term for term in counted if known[term].document_frequency])
+        if not held:
             return None
-        if len(distinct) > MAX_QUERY_TERMS:
-            raise InvalidArgument("query", len(distinct), f"has over {MAX_QUERY_TERMS} terms")
-        arena, offsets = term_arena(distinct)
-        totals = np.zeros(len(distinct), dtype=np.int64)
+        of_terms = [known[term] for term in held]
+        query_frequencies = [counted[term] for term in held]
+        weights = self.scorer.weigh(
+            query_frequencies, [term.idf for term in of_terms], self.statistics
+        )
+        return _PreparedQuery(held, query_frequencies, of_terms, weights)
+
+    def _look_up(self, terms: list[bytes]) -> dict[bytes, _KnownTerm]:
+        """Find terms in every part."""
+        arena, offsets = term_arena(terms)
+        totals = np.zeros(len(terms), dtype=np.int64)
         ordinals, n_blocks = [], []
         add_document_frequencies = _load_kernels().add_document_frequencies
         for part in self.parts:
             found = part.index.dictionary.get_many(arena, offsets)
-            n_part_blocks = add_document_frequencies(
-                part.index.arrays.document_frequencies, found, part.statistics.ordinals,
-                part.statistics.counts, totals,
+            blocks = np.zeros(len(terms), dtype=np.int64)
+            status = add_document_frequencies(
+                part.index.lists, found, part.statistics.ordinals, part.statistics.counts,
+                totals, blocks,
             )  # fmt: skip
-            if not 0 <= n_part_blocks <= part.index.n_blocks:
+            if status < 0 or int(blocks.max()) > part.index.n_blocks:
                 raise part.index.damage(-1, 0)
-            n_blocks.append(n_part_blocks)
-            ordinals.append(found)
-        document_frequencies = totals.tolist()
-        if min(document_frequencies) < 0 or max(document_frequencies) > self.n_docs:
-            worst = max(document_frequencies, key=abs)
+            ordinals.append(found.tolist())
+            n_blocks.append(blocks.tolist())
+        frequencies = totals.tolist()
+        if min(frequencies) < 0 or max(frequencies) > self.n_docs:
             raise CorruptionError(
                 self.parts[0].index.origin,
                 0,
                 f"document frequencies in 0..{self.n_docs}",
-                f"{worst}",
+                f"{max(frequencies, key=abs)}",
             )
-        if min(document_frequencies) == 0:
-            held = totals > 0
-            distinct = [term for term, is_held in zip(distinct, held, strict=True) if is_held]
-            if not distinct:
-                return None
-            ordinals = [found[held] for found in ordinals]
-            document_frequencies = totals[held].tolist()
-        query_frequencies = [counted[term] for term in distinct]
-        weights = self.scorer.weigh(query_frequencies, document_frequencies, self.statistics)
-        return _PreparedQuery(
-            distinct, query_frequencies, document_frequencies, ordinals, n_blocks, weights
-        )
+        return {
+            term: _KnownTerm(
+                tuple(part[t] for part in ordinals),
+                tuple(part[t] for part in n_blocks),
+                frequencies[t],
+                self.scorer.idf(self.n_docs, frequencies[t]) if frequencies[t] else 0.0,
+            )
+            for t, term in enumerate(terms)
+        }
 
     def _search_part(
-        self, query: _PreparedQuery, number: int, mask: UInt8s, heap: Int64s, size: int
+        self, query: _PreparedQuery, number: int, mask: UInt64s, best: Int64s, k: int, size: int
     ) -> int:
-        """Offer the docs of one part to the heap; returns its new size."""
+        """Offer the docs of one part to the best; returns how many keys there are."""
         loaded = _load_kernels()
-        part, weights, ordinals = self.parts[number], query.weights, query.ordinals[number]
-        index, scaled, n_blocks = part.index, weights.scaled, query.n_blocks[number]
-        scratch = loaded.thread_scratch(len(ordinals))
-        if n_blocks == 0 or not self._skips(len(ordinals), len(heap)):
-            size = loaded.search_exhaustively(
-                *index.arrays, index.lengths, ordinals, scaled, weights.constant, weights.slope,
-                part.base, part.live_bytes, mask, scratch.cursors, scratch.docs,
-                scratch.frequencies, scratch.impacts, scratch.accumulators, scratch.touched, heap,
-                size,
-            )  # fmt: skip
-        else:
-            scratch.reserve_blocks(n_blocks)
-            size = loaded.search_windows(
-                *index.arrays, index.block_bounds, index.lengths, ordinals, scaled,
-                weights.constant, weights.slope, part.base, part.live_bytes, mask, scratch.cursors,
-                scratch.docs, scratch.frequencies, scratch.impacts, scratch.tail_docs,
-                scratch.tail_impacts, scratch.block_scores, scratch.accumulators, scratch.touched,
-                scratch.candidates, scratch.found, heap, size,
-            )  # fmt: skip
+        part, weights, ordinals = self.parts[number], query.weights, query.ordinals(number)
+        scratch = loaded.thread_scratch(len(ordinals), query.n_blocks(number))
+        weighted = Weighted(
+            ordinals, weights.scaled, weights.constant, weights.slope, part.base, part.live_words,
+            mask,
+        )  # fmt: skip
+        level = -1
+        if len(mask) == 0 and self._lookup_cost >= 0:
+            # deleted docs may be among those that a peak counts
+            wanted = k + part.statistics.n_docs
+            level = next((i for i, docs in enumerate(PEAK_DOCS) if docs >= wanted), -1)
+        size = loaded.search_windows(
+            part.index.lists, weighted, scratch.work, level, self._lookup_cost, best, k, size
+        )
         if size < 0:
             loaded.discard_scratch()
-            raise index.damage(size, int(ordinals.max()))
+            raise part.index.damage(size, int(ordinals.max()))
         return size
 
-    def _skips(self, n_terms: int, k: int) -> bool:
-        if self.skipping is not None:
-            return self.skipping
-        return n_terms <= len(SKIPPING_K) and k <= SKIPPING_K[n_terms - 1]
-
-    def _masks(self, allowed: Sequence[Bitmap | None] | None) -> list[UInt8s]:
+    def _masks(self, allowed: Sequence[Bitmap | None] | None) -> list[UInt64s]:
         if allowed is None:
             return [_ALL_DOCS] * len(self.parts)
         if len(allowed) != len(self.parts):
@@ -288,7 +331,7 @@ class LexicalSearcher:
             bitmap = allowed[number]
             if bitmap is not None and bitmap.size != part.index.n_docs:
                 raise InvalidArgument("allowed", bitmap.size, f"must have {part.index.n_docs} docs")
-            masks.append(_ALL_DOCS if bitmap is None else bitmap.bytes_view())
+            masks.append(_ALL_DOCS if bitmap is None else bitmap.bytes_view().view(np.uint64))
         return masks
 
     def _integer_scores(self, query: _PreparedQuery, number: int, docs: Int64s) -> Int64s:
@@ -298,7 +341,7 @@ class LexicalSearcher:
         lengths = index.lengths[ascending].astype(np.float64)
         saturation = query.weights.constant + query.weights.slope * lengths
         sums = np.zeros(len(docs), dtype=np.int64)
-        for scaled, ordinal in zip(query.weights.scaled, query.ordinals[number], strict=True):
+        for scaled, ordinal in zip(query.weights.scaled, query.ordinals(number), strict=True):
             if ordinal >= 0:
                 frequencies = index.frequencies(int(ordinal), ascending).astype(np.float64)
                 contributions = np.zeros(len(docs))
@@ -320,7 +363,7 @@ class LexicalSearcher:
         facts = []
         if query is not None:
             wanted = np.array([doc], dtype=np.int64)
-            for term, ordinal in enumerate(query.ordinals[number]):
+            for term, ordinal in enumerate(query.ordinals(number)):
                 if ordinal < 0:
                     continue
                 frequency = int(index.frequencies(int(ordinal), wanted)[0])
@@ -329,7 +372,7 @@ class LexicalSearcher:
                         TermFacts(
                             term=query.terms[term],
                             query_frequency=query.query_frequencies[term],
-                            document_frequency=query.document_frequencies[term],
+                            document_frequency=query.known[term].document_frequency,
                             frequency=frequency,
                             contribution=query.weights.unit
                             * self.scorer.contribution(

@@ -90,7 +90,7 @@ def test_more_than_256_terms_have_their_own_bases():
     words = [f"w{i:04d}" for i in range(700)]
     index = build_index(one_field(" ".join(words), " ".join(words[::2])))
     index.verify()
-    assert len(index.arrays.bases) == 3
+    assert len(index.lists.bases) == 3
     docs, _ = index.postings(512)
     assert docs.tolist() == [0, 1]
 
@@ -98,7 +98,7 @@ def test_more_than_256_terms_have_their_own_bases():
 def test_an_index_is_mapped_without_copies():
     sections = index_sections(one_field(*["a b"] * 200))
     index = InvertedIndex.open(sections, "t")
-    for array in (*index.arrays, index.lengths, index.block_bounds):
+    for array in index.lists:
         assert any(
             np.shares_memory(array, np.frombuffer(view, np.uint8))
             for view in sections.buffers.values()

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from rank_retrieve.lexical import _packing_kernels as packing
 from rank_retrieve.lexical import _postings_kernels as kernels
+from rank_retrieve.lexical._arrays import Lists
 from rank_retrieve.lexical.invert import PostingLists
 from rank_retrieve.lexical.postings import DAMAGE, pack
 
@@ -28,20 +29,23 @@ def decode(packed, lists, term=0, n_docs=None, *, python=False):
     room = (int(df[term]) // 128 + 1) * 128
     docs, frequencies = np.zeros(room, np.uint32), np.zeros(room, np.uint32)
     decode_list = kernels.decode_list.py_func if python else kernels.decode_list
-    count = decode_list(
+    lists = Lists(
         packed.starts[: n_terms + 1 : 256].astype(np.uint64),
         (packed.starts - packed.starts[np.arange(n_terms + 1) // 256 * 256]).astype(np.uint32),
         df,
         packed.last_docs,
         packed.block_offsets,
         packed.block_bits,
+        packed.block_bounds,
         packed.postings,
-        term,
-        len(lists.lengths) if n_docs is None else n_docs,
-        np.zeros((1, kernels.CURSOR_COLUMNS), np.int64),
-        docs,
-        frequencies,
+        np.zeros(len(lists.lengths) if n_docs is None else n_docs, np.uint32),
+        packed.peak_ordinals,
+        packed.peaks,
     )
+    for array in lists:
+        array.flags.writeable = False
+    cursors = np.zeros((1, kernels.CURSOR_COLUMNS), np.int64)
+    count = decode_list(lists, term, cursors, docs, frequencies)
     if count < 0:
         return count
     return list(zip(docs[:count].tolist(), frequencies[:count].tolist(), strict=True))

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rank_retrieve.errors import CorruptionError, InvalidArgument
-from rank_retrieve.lexical import _maxscore_kernels as maxscore
-from rank_retrieve.lexical import _search_kernels as kernels
+from rank_retrieve.lexical import _window_kernels as windows
 from rank_retrieve.lexical import searcher as searcher_module
 from rank_retrieve.lexical.deleted import DeletedStatistics
 from rank_retrieve.lexical.scoring import BM25Scorer
@@ -172,7 +171,7 @@ def long_texts(n_docs, seed):
 
 @pytest.mark.parametrize("skipping", [True, False, None])
 def test_long_lists_over_many_windows_equal_brute_force(skipping):
-    n_docs = 3 * kernels.WINDOW_DOCS + 1234
+    n_docs = 3 * 8192 + 1234
     texts = long_texts(n_docs, 5)
     searcher, brute = searcher_of(texts, skipping=skipping), BruteForce(texts)
     half = n_docs // 2 + 77
@@ -351,8 +350,7 @@ def test_the_search_kernels_agree_with_their_plain_python(k, monkeypatch):
     searcher, exhaustive = (searcher_of(texts, skipping=flag) for flag in (True, False))
     compiled = pairs(searcher.search(query, k))
     plain = searcher_module._load_kernels()._replace(
-        search_exhaustively=kernels.search_exhaustively.py_func,
-        search_windows=maxscore.search_windows.py_func,
+        search_windows=windows.search_windows.py_func,
     )
     monkeypatch.setattr(searcher_module, "_load_kernels", lambda: plain)
     assert pairs(searcher.search(query, k)) == compiled

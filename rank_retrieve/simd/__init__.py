@@ -1,0 +1,9 @@
+"""Which instructions does plain Numba not reach? Vector operations as intrinsics, lowest layer.
+
+features  what the processor can do, as far as kernels are told
+integers  unpacking, masks and counts of integers
+floats    sums of products
+
+Every operation has a twin without intrinsics; a kernel takes one or the other when it is
+compiled, and both give the same result.
+"""
