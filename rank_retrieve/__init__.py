@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         repair,
         restore,
     )
-    from rank_retrieve.dense import Exact
+    from rank_retrieve.dense import HNSW, Exact
     from rank_retrieve.encoders import CallableEncoder, LSAEncoder
     from rank_retrieve.errors import (
         AlreadyExists,
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         Explanation,
         Hit,
         Hits,
+        HNSWOptions,
         Query,
         Retriever,
         Text,
@@ -67,6 +68,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BM25",
+    "HNSW",
     "RRF",
     "AlreadyExists",
     "Bitmap",
@@ -82,6 +84,7 @@ __all__ = [
     "ForkedHandleError",
     "FormatVersionError",
     "FusionRanker",
+    "HNSWOptions",
     "Hit",
     "Hits",
     "InvalidArgument",
@@ -113,7 +116,7 @@ _HOMES = {
         "Collection", "Database", "Snapshot", "WriteBatch", "backup", "diagnose", "open",
         "repair", "restore",
     ),
-    "rank_retrieve.dense": ("Exact",),
+    "rank_retrieve.dense": ("HNSW", "Exact"),
     "rank_retrieve.encoders": ("CallableEncoder", "LSAEncoder"),
     "rank_retrieve.errors": (
         "AlreadyExists", "CorruptionError", "DimensionMismatch", "ForkedHandleError",
@@ -125,7 +128,8 @@ _HOMES = {
     "rank_retrieve.fusion": ("RRF", "FusionRanker"),
     "rank_retrieve.lexical": ("BM25",),
     "rank_retrieve.types": (
-        "Bitmap", "Encoder", "Explanation", "Hit", "Hits", "Query", "Retriever", "Text", "Vector",
+        "Bitmap", "Encoder", "Explanation", "HNSWOptions", "Hit", "Hits", "Query", "Retriever",
+        "Text", "Vector",
     ),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

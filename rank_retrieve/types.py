@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
 
 import numpy as np
 from bitarray import bitarray
@@ -54,18 +54,50 @@ class Text:
 
 
 @dataclass(frozen=True)
+class HNSWOptions:
+    """A navigable graph over the vectors (Malkov & Yashunin, IEEE TPAMI 2020).
+
+    m: links of a node above layer 0; on layer 0 it may have twice as many. 2..256.
+    ef_construction: candidates that links are chosen from, 1..65,536.
+    ef_search: candidates of a search that does not say otherwise, 1..65,536.
+    seed: of the random layers, below 2^64.
+    """
+
+    MAX_M: ClassVar[int] = 256
+    MAX_EF: ClassVar[int] = 65_536
+
+    m: int = 16
+    ef_construction: int = 200
+    ef_search: int = 64
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        limits = {
+            "m": (2, self.MAX_M),
+            "ef_construction": (1, self.MAX_EF),
+            "ef_search": (1, self.MAX_EF),
+            "seed": (0, (1 << 64) - 1),
+        }
+        for name, (least, most) in limits.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise InvalidArgument(name, value, f"must be an integer in {least}..{most}")
+
+
+@dataclass(frozen=True)
 class Vector:
     """A field of dense vectors, float32.
 
     dim: number of components, 1..65,536.
     metric: "cosine" and "dot" rank by similarity, highest first; "euclidean" ranks by the
         negated squared distance, so that higher is better everywhere.
-    index: "exact" scans every vector.
+    index: "exact" scans every vector; `HNSWOptions(...)`, or "hnsw" for its defaults, walks a
+        graph and may miss some of the nearest. Segments of few vectors are scanned anyway.
     """
 
     dim: int
     metric: Metric = "cosine"
-    index: Literal["exact"] = "exact"
+    index: Literal["exact", "hnsw"] | HNSWOptions = "exact"
 
     def __post_init__(self) -> None:
         if (
@@ -76,8 +108,17 @@ class Vector:
             raise InvalidArgument("dim", self.dim, "must be an integer in 1..65536")
         if self.metric not in METRICS:
             raise InvalidArgument("metric", self.metric, f"must be one of {', '.join(METRICS)}")
-        if self.index != "exact":
-            raise InvalidArgument("index", self.index, 'this version has index="exact" only')
+        if self.index == "hnsw":
+            object.__setattr__(self, "index", HNSWOptions())
+        if self.index != "exact" and not isinstance(self.index, HNSWOptions):
+            raise InvalidArgument(
+                "index", self.index, 'must be "exact", "hnsw" or rr.HNSWOptions(...)'
+            )
+
+    @property
+    def kind(self) -> Literal["exact", "hnsw"]:
+        """Which kind of index this is, without its options."""
+        return "hnsw" if isinstance(self.index, HNSWOptions) else "exact"
 
 
 Field: TypeAlias = Text | Vector

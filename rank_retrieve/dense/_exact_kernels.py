@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rank_retrieve._numba import inlined, kernel
-from rank_retrieve.dense._simd import (
+from rank_retrieve.simd.floats import (
     distance_4x4,
     distance_8x1,
     dot_4x4,
@@ -41,12 +41,12 @@ Integer: TypeAlias = Any
 
 
 @inlined
-def _better(score: float, doc: Integer, other_score: float, other_doc: Integer) -> Any:
+def better(score: float, doc: Integer, other_score: float, other_doc: Integer) -> Any:
     return score > other_score or (score == other_score and doc < other_doc)
 
 
 @inlined
-def _sink(scores: Float64s, docs: Int64s, n: Integer) -> None:
+def sink(scores: Float64s, docs: Int64s, n: Integer) -> None:
     """Let the root of a heap of n hits sink to its place; the worst hit comes to the root."""
     score, doc = scores[0], docs[0]
     place = np.int64(0)
@@ -55,9 +55,9 @@ def _sink(scores: Float64s, docs: Int64s, n: Integer) -> None:
         if child >= n:
             break
         right = child + np.int64(1)
-        if right < n and _better(scores[child], docs[child], scores[right], docs[right]):
+        if right < n and better(scores[child], docs[child], scores[right], docs[right]):
             child = right
-        if not _better(score, doc, scores[child], docs[child]):
+        if not better(score, doc, scores[child], docs[child]):
             break
         scores[place], docs[place] = scores[child], docs[child]
         place = child
@@ -65,26 +65,26 @@ def _sink(scores: Float64s, docs: Int64s, n: Integer) -> None:
 
 
 @inlined
-def _offer(score: float, doc: Integer, n: Integer, scores: Float64s, docs: Int64s) -> Integer:
+def offer(score: float, doc: Integer, n: Integer, scores: Float64s, docs: Int64s) -> Integer:
     """Put a hit into a heap of n hits if it is good enough; the new n."""
     if n < scores.size:
         place = n
         while place > 0:
             parent = (place - np.int64(1)) >> np.int64(1)
-            if not _better(scores[parent], docs[parent], score, doc):
+            if not better(scores[parent], docs[parent], score, doc):
                 break
             scores[place], docs[place] = scores[parent], docs[parent]
             place = parent
         scores[place], docs[place] = score, doc
         return n + np.int64(1)
-    if _better(score, doc, scores[0], docs[0]):
+    if better(score, doc, scores[0], docs[0]):
         scores[0], docs[0] = score, doc
-        _sink(scores, docs, n)
+        sink(scores, docs, n)
     return n
 
 
 @inlined
-def _holds(bitmap: UInt8s, doc: Integer) -> Any:
+def holds(bitmap: UInt8s, doc: Integer) -> Any:
     """Whether a doc is in a bitmap; an absent bitmap (length 0) holds every doc."""
     if bitmap.size == 0:
         return True
@@ -112,7 +112,7 @@ def _offer_reached(
         if (reached >> r) & np.int64(1):
             score = np.float64(0.0) + sign * np.float64(tile[r])
             score /= query_norm * weights[first_row + r]
-            counts[query] = _offer(
+            counts[query] = offer(
                 score, docs[first_row + r], counts[query], scores[query], found[query]
             )
         r += np.int64(1)
@@ -176,7 +176,7 @@ def scan(
             row += filled
         while not everything and row < n and filled < BLOCK_ROWS:
             doc = np.int64(docs[row]) if docs.size > 0 else row
-            if _holds(live, doc) and _holds(allowed, doc):
+            if holds(live, doc) and holds(allowed, doc):
                 addresses[filled] = start + row * row_bytes
                 block_docs[filled] = base + doc
                 if metric == COSINE:
@@ -253,7 +253,7 @@ def sort_hits(scores: Float64s, found: Int64s, counts: Int64s) -> None:
             n -= np.int64(1)
             score, doc = scores[query, 0], found[query, 0]
             scores[query, 0], found[query, 0] = scores[query, n], found[query, n]
-            _sink(scores[query], found[query], n)
+            sink(scores[query], found[query], n)
             scores[query, n], found[query, n] = score, doc
 
 
@@ -298,24 +298,30 @@ def score_rows(
                 scores[first + r] = np.float64(0.0) + raw
 
 
+@inlined
+def sum_of_squares(rows: Float32s, r: Integer) -> Any:
+    """Of a row, in float64; NaN or infinite for a bad component."""
+    width = np.int64(rows.shape[1])
+    a = b = c = d = np.float64(0.0)
+    j = np.int64(0)
+    while j + np.int64(4) <= width:
+        a += np.float64(rows[r, j]) * np.float64(rows[r, j])
+        b += np.float64(rows[r, j + 1]) * np.float64(rows[r, j + 1])
+        c += np.float64(rows[r, j + 2]) * np.float64(rows[r, j + 2])
+        d += np.float64(rows[r, j + 3]) * np.float64(rows[r, j + 3])
+        j += np.int64(4)
+    while j < width:
+        a += np.float64(rows[r, j]) * np.float64(rows[r, j])
+        j += np.int64(1)
+    return (a + b) + (c + d)
+
+
 @kernel("int64(Array(float32, 2, 'C', readonly=True), float32[::1])")
 def measure_norms(rows: Float32s, norms: Float32s) -> Integer:
     """Euclidean norms, summed in float64; the first row with a NaN or an infinity, or -1."""
     bad = np.int64(-1)
-    width = np.int64(rows.shape[1])
     for r in range(rows.shape[0]):
-        a = b = c = d = np.float64(0.0)
-        j = np.int64(0)
-        while j + np.int64(4) <= width:
-            a += np.float64(rows[r, j]) * np.float64(rows[r, j])
-            b += np.float64(rows[r, j + 1]) * np.float64(rows[r, j + 1])
-            c += np.float64(rows[r, j + 2]) * np.float64(rows[r, j + 2])
-            d += np.float64(rows[r, j + 3]) * np.float64(rows[r, j + 3])
-            j += np.int64(4)
-        while j < width:
-            a += np.float64(rows[r, j]) * np.float64(rows[r, j])
-            j += np.int64(1)
-        total = (a + b) + (c + d)
+        total = sum_of_squares(rows, np.int64(r))
         # 65,536 squares of float32 numbers cannot overflow: only a bad component is not finite
         if bad < 0 and not total <= np.float64(1.7e308):
             bad = np.int64(r)

@@ -1,6 +1,6 @@
 """Exact search over the vector columns of several segments, as one ranking.
 
-    cosine       dot / (|q| |x|)        dot and d are float32 sums in a fixed order (`_simd`),
+    cosine       dot / (|q| |x|)        dot and d are float32 sums in a fixed order (`simd.floats`),
     dot          dot                    norms are float32; the score is computed from them
     euclidean    0 - d, d = |x - q|^2   in float64
 
@@ -73,6 +73,7 @@ class ExactSearcher:
 
     parts: with ascending, disjoint ranges of docs.
     metric: higher scores are better in each: see the module.
+    dim: components of the vectors, None while there are none.
     """
 
     def __init__(self, parts: Sequence[DensePart], metric: Metric) -> None:
@@ -81,7 +82,7 @@ class ExactSearcher:
         dims = {part.vectors.dim for part in self._parts if part.vectors is not None}
         if len(dims) > 1:
             raise InvalidArgument("parts", sorted(dims), "must have vectors of one dimension")
-        self._dim = dims.pop() if dims else None
+        self.dim = dims.pop() if dims else None
         end = 0
         for part in self._parts:
             if part.base < end:
@@ -98,10 +99,10 @@ class ExactSearcher:
             min(k, live and allowed docs with a vector) come back.
         Raises InvalidArgument or DimensionMismatch for k or the vector.
         """
-        _check_k(k)
-        if self._dim is None:
+        check_k(k)
+        if self.dim is None:
             return Ranked.empty()
-        query = as_query(vector, self._dim, self.metric)
+        query = as_query(vector, self.dim, self.metric)
         return self._search(query[np.newaxis], k, self._filters(allowed))[0]
 
     def search_many(
@@ -117,11 +118,10 @@ class ExactSearcher:
         vectors: any array [n, dim] of real numbers. threads: over which queries are divided.
         Raises like `search`.
         """
-        _check_k(k)
-        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-            raise InvalidArgument("threads", threads, "must be a positive integer")
-        queries = as_matrix(vectors, self._dim, self.metric, "query vectors")
-        if self._dim is None:
+        check_k(k)
+        check_threads(threads)
+        queries = as_matrix(vectors, self.dim, self.metric, "query vectors")
+        if self.dim is None:
             return [Ranked.empty()] * len(queries)
         filters = self._filters(allowed)
         size = self._queries_at_once(k, filters)
@@ -142,9 +142,9 @@ class ExactSearcher:
         """
         docs = np.asarray(docs, dtype=np.int64)
         scores = np.full(len(docs), np.nan)
-        if self._dim is None:
+        if self.dim is None:
             return scores
-        query = as_query(vector, self._dim, self.metric)
+        query = as_query(vector, self.dim, self.metric)
         rows, norms = padded(query[np.newaxis]), self._query_norms(query[np.newaxis])
         for part in self._parts:
             if part.vectors is not None:
@@ -171,10 +171,7 @@ class ExactSearcher:
         """The bytes of (live, allowed) for each part, empty for all docs."""
         if allowed is None:
             allowed = [None] * len(self._parts)
-        if len(allowed) != len(self._parts):
-            raise InvalidArgument("allowed", len(allowed), f"must be {len(self._parts)} bitmaps")
-        for part, bitmap in zip(self._parts, allowed, strict=True):
-            check_size("allowed", bitmap, part.n_docs)
+        check_filters(self._parts, allowed)
         return [
             (_bytes_of(part.live), _bytes_of(bitmap))
             for part, bitmap in zip(self._parts, allowed, strict=True)
@@ -259,9 +256,24 @@ class ExactSearcher:
         )
 
 
-def _check_k(k: int) -> None:
+def check_k(k: int) -> None:
+    """Raise InvalidArgument for a k that is no positive integer."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise InvalidArgument("k", k, "must be a positive integer")
+
+
+def check_threads(threads: int) -> None:
+    """Raise InvalidArgument for a number of threads that is no positive integer."""
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise InvalidArgument("threads", threads, "must be a positive integer")
+
+
+def check_filters(parts: Sequence[DensePart], allowed: Sequence[Bitmap | None]) -> None:
+    """Raise InvalidArgument unless there is a bitmap, or None, over the docs of each part."""
+    if len(allowed) != len(parts):
+        raise InvalidArgument("allowed", len(allowed), f"must be {len(parts)} bitmaps")
+    for part, bitmap in zip(parts, allowed, strict=True):
+        check_size("allowed", bitmap, part.n_docs)
 
 
 def _bytes_of(bitmap: Bitmap | None) -> UInt8s:

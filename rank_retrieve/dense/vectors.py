@@ -33,7 +33,15 @@ from numpy.typing import NDArray
 
 from rank_retrieve.dense.validate import MAX_DIM, row_norms
 from rank_retrieve.errors import CorruptionError, FormatVersionError, InvalidArgument
-from rank_retrieve.types import Bitmap, Float32s, Int32s, Int64s, Sections, SectionSink
+from rank_retrieve.types import (
+    Bitmap,
+    Float32s,
+    Int32s,
+    Int64s,
+    MemorySections,
+    Sections,
+    SectionSink,
+)
 
 LAYOUT = 1
 FLOAT32 = 1
@@ -59,13 +67,27 @@ def padded(matrix: Float32s) -> Float32s:
     return result
 
 
+def column_of(
+    vectors: Float32s, docs: Int32s | None = None, n_docs: int | None = None
+) -> VectorColumn:
+    """A column in memory, with a copy of the vectors.
+
+    vectors: float32 [n, dim], checked by `dense.validate`. docs, n_docs: as of `write_vectors`.
+    """
+    n, dim = vectors.shape
+    rows = np.zeros((n, stride_of(dim)), dtype=np.float32)
+    rows[:, :dim] = vectors
+    total = n if n_docs is None else n_docs
+    return VectorColumn(dim, total, rows, row_norms(rows), docs)
+
+
 # --------------------------------------------------------------------------- writing
 
 
 def write_vectors(
     sink: SectionSink, field: str, vectors: Float32s, docs: Int32s | None, n_docs: int
-) -> None:
-    """Write the vectors of a field.
+) -> VectorColumn:
+    """Write the vectors of a field; the column, as it will be read.
 
     vectors: C-contiguous float32 [n, dim], checked by `dense.validate`.
     docs: int32 [n], strictly ascending and below n_docs; None when row r is doc r.
@@ -80,7 +102,9 @@ def write_vectors(
     norms = row_norms(np.ascontiguousarray(vectors))
     if not np.isfinite(norms).all():
         raise InvalidArgument(field, "NaN or infinity", "vectors must be finite")
-    _write(sink, field, dim, n, n_docs, [padded(vectors)], [norms], docs)
+    rows = padded(vectors)
+    _write(sink, field, dim, n, n_docs, [rows], [norms], docs)
+    return VectorColumn(dim, n_docs, rows, norms, docs)
 
 
 def merge_vectors(
@@ -119,6 +143,15 @@ def merge_vectors(
     some = None if n == base else np.concatenate(docs)
     _write(sink, field, dims.pop(), n, base, rows, norms, some)
     return True
+
+
+def merged_column(
+    parts: Sequence[tuple[VectorColumn | None, Bitmap | None, int]],
+) -> VectorColumn:
+    """What `merge_vectors` writes, as a column in memory; some live doc must have a vector."""
+    sections = MemorySections()
+    merge_vectors(sections, "merged", parts)
+    return VectorColumn.open(sections, "merged")
 
 
 def _write(
@@ -167,6 +200,11 @@ def _live_rows(column: VectorColumn, live: Bitmap | None) -> tuple[Int64s, Int64
     mask = live.to_mask()
     rows = np.flatnonzero(mask[docs])
     return rows, (np.cumsum(mask) - 1)[docs[rows]]
+
+
+def live_rows(column: VectorColumn, live: Bitmap | None) -> Int64s:
+    """The rows of live docs, ascending: int64."""
+    return _live_rows(column, live)[0]
 
 
 def _runs(rows: Int64s) -> Iterator[tuple[int, int]]:

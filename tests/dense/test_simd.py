@@ -55,7 +55,7 @@ def test_plain_python_keeps_the_same_best_hits_as_the_compiled_heap():
     scores, docs = np.empty(40), np.empty(40, dtype=np.int64)
     n = np.int64(0)
     for doc in order:
-        n = kernels._offer.py_func(offered[doc], doc, n, scores, docs)
+        n = kernels.offer.py_func(offered[doc], doc, n, scores, docs)
     plain = scores[np.newaxis].copy(), docs[np.newaxis].copy(), np.array([40])
     kernels.sort_hits.py_func(*plain)
     compiled = scores[np.newaxis].copy(), docs[np.newaxis].copy(), np.array([40])
