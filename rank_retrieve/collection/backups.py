@@ -145,6 +145,8 @@ def restore(source: StrPath | Directory | tuple[Database, str], target: StrPath)
     if isinstance(source, str | os.PathLike) and not Path(source).is_dir():
         if not Path(source).exists():
             raise NotFound("archive or checkpoint", os.fspath(source))
+        if not Path(source).is_file():  # a pipe would be waited for
+            raise InvalidArgument("source", os.fspath(source), "is neither a file nor a folder")
         with new_folder(target) as directory:
             manifest, files, size = _restore_archive(Path(source), directory)
     else:

@@ -16,9 +16,10 @@ from typing import Any, TypeAlias
 import msgspec
 import numpy as np
 
-from rank_retrieve.collection.record import Record, check_id, to_record
+from rank_retrieve.collection.record import MAX_ID_BYTES, Record, check_id, to_record
 from rank_retrieve.collection.schema import Schema
 from rank_retrieve.errors import CorruptionError, RankRetrieveError
+from rank_retrieve.types import Float32s
 
 
 class PutOp(msgspec.Struct, array_like=True, tag=0, gc=False):
@@ -26,7 +27,7 @@ class PutOp(msgspec.Struct, array_like=True, tag=0, gc=False):
 
     id: str
     body: bytes
-    vectors: list[tuple[str, bool, bytes]]
+    vectors: tuple[tuple[str, bool, bytes], ...]  # an empty one is nothing for the collector
 
 
 class DeleteOp(msgspec.Struct, array_like=True, tag=1, gc=False):
@@ -115,23 +116,40 @@ def changes_of(batch: BatchBody, schema: Schema, origin: str, offset: int) -> di
     """The changes of a replayed batch; CorruptionError if they do not fit the schema."""
     changes: dict[str, Change] = {}
     for op in batch.ops:
-        try:
-            check_id(op.id)
-        except RankRetrieveError as error:
-            raise CorruptionError(origin, offset, "a valid id", repr(op.id)[:80]) from error
-        changes[op.id] = _record(op, schema, origin, offset) if isinstance(op, PutOp) else None
+        identity = op.id
+        # replay comes here for every document of the log: the usual id costs no call
+        if not (0 < len(identity) <= MAX_ID_BYTES and identity.isascii()):
+            _check_stored_id(identity, origin, offset)
+        if type(op) is not PutOp:
+            changes[identity] = None
+        elif op.vectors:
+            changes[identity] = _record(op, schema, origin, offset)
+        else:
+            changes[identity] = Record(identity, op.body)
     return changes
 
 
+def _check_stored_id(identity: str, origin: str, offset: int) -> None:
+    try:
+        check_id(identity)
+    except RankRetrieveError as error:
+        raise CorruptionError(origin, offset, "a valid id", repr(identity)[:80]) from error
+
+
 def _put_op(record: Record) -> PutOp:
-    vectors = [
-        (name, name in record.encoded, row.tobytes()) for name, row in record.vectors.items()
-    ]
-    return PutOp(record.id, record.body, vectors)
+    if not record.vectors:
+        return PutOp(record.id, record.body, ())
+    return PutOp(
+        record.id,
+        record.body,
+        tuple(
+            (name, name in record.encoded, row.tobytes()) for name, row in record.vectors.items()
+        ),
+    )
 
 
 def _record(op: PutOp, schema: Schema, origin: str, offset: int) -> Record:
-    vectors = {}
+    vectors: dict[str, Float32s] = {}
     for name, _, raw in op.vectors:
         spec = schema.vectors.get(name)
         if spec is None or len(raw) != 4 * spec.dim:
@@ -139,4 +157,4 @@ def _record(op: PutOp, schema: Schema, origin: str, offset: int) -> Record:
                 origin, offset, "vectors that fit the schema", f"{len(raw)} bytes for {name!r}"
             )
         vectors[name] = np.frombuffer(raw, dtype=np.float32)
-    return Record(op.id, op.body, vectors, frozenset(n for n, made, _ in op.vectors if made))
+    return Record(op.id, op.body, vectors, frozenset([n for n, made, _ in op.vectors if made]))

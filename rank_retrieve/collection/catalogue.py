@@ -23,7 +23,6 @@ from rank_retrieve.persistence import Directory
 from rank_retrieve.persistence import manifest as manifests
 from rank_retrieve.persistence.checkpoints import checkpoints_of, open_checkpoint
 from rank_retrieve.persistence.files import MANIFEST, parse_name
-from rank_retrieve.persistence.folders import list_folders
 from rank_retrieve.persistence.manifest import CollectionEntry, Manifest
 
 Evidence = Literal["sound", "readable", "fragments", "older", "none"]
@@ -123,7 +122,7 @@ def _older(directory: Directory) -> Catalogue | None:
         home = checkpoints_of(directory)
     except RankRetrieveError:
         home = None
-    for name in [] if home is None else list_folders(home):
+    for name in [] if home is None else home.folders():
         _add(
             found,
             f"checkpoint {name}",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rank_retrieve.collection.batch import Change, WriteBatch
 from rank_retrieve.collection.record import check_id, decode_body, to_document, to_record
+from rank_retrieve.collection.reports import collection_info
 from rank_retrieve.collection.schema import Schema
 from rank_retrieve.collection.search import Mode
 from rank_retrieve.collection.snapshot import Snapshot
@@ -35,7 +36,15 @@ class Collection:
     """
 
     def __init__(self, database: Database, store: CollectionStore) -> None:
-        self._database, self._store = database, store
+        self._database, self._held = database, store
+
+    @property
+    def _store(self) -> CollectionStore:
+        """The collection as it is now: refreshing a reading handle puts another in its place."""
+        current = self._database._stores.get(self._held.entry.name)
+        if current is not None and current.entry.id == self._held.entry.id:
+            self._held = current
+        return self._held
 
     @property
     def name(self) -> str:
@@ -53,11 +62,12 @@ class Collection:
         return self._store.encoder
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """The database's lock; NotFound for a collection that was dropped."""
+    def _locked(self) -> Iterator[CollectionStore]:
+        """The collection under the database's lock; NotFound when it was dropped."""
         with self._database._locked():
-            self._store.check_there()
-            yield
+            store = self._store
+            store.check_there()
+            yield store
 
     def _check_there(self) -> None:
         with self._locked():
@@ -207,23 +217,27 @@ class Collection:
 
     def snapshot(self) -> Snapshot:
         """The collection as it stands now, for repeatable reads."""
-        store = self._store
-        with self._locked():
-            return Snapshot(
-                store.schema,
-                store.visible(),
-                store.encoder,
-                store.encoder_field,
-                self._database._check_open,
-            )
+        with self._locked() as store:
+            view = self._new_view(store)
+            self._database._snapshots.add(view)
+            return view
+
+    def _new_view(self, store: CollectionStore) -> Snapshot:
+        return Snapshot(
+            store.schema,
+            store.visible(),
+            store.encoder,
+            store.encoder_field,
+            self._database._owner,
+            self._database._manifest.generation,
+        )
 
     def _view(self) -> Snapshot:
         """A snapshot that is kept until something is written, so that its searchers are too."""
-        with self._locked():
-            store = self._store
+        with self._locked() as store:
             parts = store.visible()
             if store.view is None or store.view_parts is not parts:
-                store.view, store.view_parts = self.snapshot(), parts
+                store.view, store.view_parts = self._new_view(store), parts
             return store.view
 
     def search(
@@ -268,8 +282,8 @@ class Collection:
     def get(self, document_id: str) -> dict[str, Any] | None:
         """The document with this id as it was put, or None."""
         check_id(document_id)
-        with self._locked():
-            record = self._store.get(document_id)
+        with self._locked() as store:
+            record = store.get(document_id)
         if record is None:
             return None
         vectors = {n: row for n, row in record.vectors.items() if n not in record.encoded}
@@ -286,13 +300,13 @@ class Collection:
     def __contains__(self, document_id: object) -> bool:
         if not isinstance(document_id, str):
             return False
-        with self._locked():
-            return self._store.contains(document_id)
+        with self._locked() as store:
+            return store.contains(document_id)
 
     def __len__(self) -> int:
         """How many documents are alive."""
-        with self._locked():
-            return len(self._store)
+        with self._locked() as store:
+            return len(store)
 
     # ------------------------------------------------------------------ upkeep
 
@@ -320,13 +334,13 @@ class Collection:
 
     def info(self) -> dict[str, Any]:
         """Sizes and settings, as plain values."""
-        self._check_there()
-        return self._database._collection_info(self._store)
+        with self._locked() as store:
+            return collection_info(store)
 
     def verify(self) -> VerifyReport:
         """Read every byte of the collection's files and compare it with its checksums."""
         self._check_there()
-        return self._database._verify([self._store])
+        return self._database._verify(lambda: [self._store])
 
     def __repr__(self) -> str:
         return f"Collection({self.name!r}, {len(self)} documents)"

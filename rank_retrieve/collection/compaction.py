@@ -18,7 +18,7 @@ leaves something to merge, and ends when nothing is left to do.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -31,7 +31,7 @@ from rank_retrieve.collection.flush import open_segment, with_deletions
 from rank_retrieve.collection.live import LiveSegment
 from rank_retrieve.collection.merge_policy import MergePolicy, SegmentSize
 from rank_retrieve.collection.merging import Step, merge_segments
-from rank_retrieve.collection.segment import SEGMENT_KIND
+from rank_retrieve.collection.segment import SEGMENT_FLAGS, SEGMENT_KIND
 from rank_retrieve.collection.store import CollectionStore, DiskSegment
 from rank_retrieve.errors import (
     InvalidArgument,
@@ -123,6 +123,7 @@ class Compaction:
         self._mutex = threading.Lock()
         self._thread: threading.Thread | None = None
         self._woken = False
+        self._writer: SegmentWriter | None = None
 
     # ------------------------------------------------------------------ by hand
 
@@ -131,6 +132,7 @@ class Compaction:
         database = self._database
         with self._one_at_a_time:
             try:
+                self._check_wanted()  # `stop` waits only for what has begun by then
                 database._flush([store])
                 merge = self._begin(store, _everything)
                 if merge is not None:
@@ -174,7 +176,9 @@ class Compaction:
         self._stopped.set()
         self.wait()
         with self._one_at_a_time:
-            pass
+            # still at work means called from its progress callback: delete while it is possible
+            if self._writer is not None:
+                self._abandon(self._writer)
 
     def _work(self) -> None:
         try:
@@ -262,6 +266,7 @@ class Compaction:
                 raise Dropped
             if progress is not None:
                 progress(stage, done, total)
+                self._check_wanted()  # it may have closed the database
 
         merged = self._write(merge, step) if merge.n_live else None
         with self._unless_published(merge) as publishing, self._locked():
@@ -275,18 +280,26 @@ class Compaction:
         database = self._database
         storing, directory = database._storing, database._directory
         with storing("compact"):
-            writer = SegmentWriter(directory, merge.name, kind=SEGMENT_KIND)
+            writer = SegmentWriter(directory, merge.name, kind=SEGMENT_KIND, flags=SEGMENT_FLAGS)
+        self._writer = writer
         try:
             merge_segments(_GuardedSink(writer, storing), merge.store.schema, merge.parts, step)
             with storing("compact"):
                 info = writer.finish()
         except BaseException:
-            with suppress(OSError, NotFound):  # what stays behind is an orphan
-                writer.abandon()
+            self._abandon(writer)
             raise
-        reader = SegmentReader.open(directory, info.name, kind=SEGMENT_KIND, expected=info)
+        finally:
+            self._writer = None
+        with storing("compact"):
+            reader = SegmentReader.open(directory, info.name, kind=SEGMENT_KIND, expected=info)
         entry = SegmentEntry(info.name, info.size, info.checksum, merge.n_live)
         return open_segment(merge.store, {info.name: reader}, entry)
+
+    @staticmethod
+    def _abandon(writer: SegmentWriter) -> None:
+        with suppress(OSError, NotFound):  # what stays behind is an orphan
+            writer.abandon()
 
     @contextmanager
     def _unless_published(self, merge: Merge) -> Iterator[threading.Event]:
@@ -329,6 +342,14 @@ class Compaction:
             raise
 
 
+class _MakingFailed(Exception):  # noqa: N818 - a signal inside this module, never seen outside
+    """Carries an OSError past what takes every OSError for one of the disk."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 class _GuardedSink:
     """A sink whose errors are the database's; those of a progress callback are the caller's."""
 
@@ -342,13 +363,31 @@ class _GuardedSink:
         with self._storing("compact"):
             self._writer.add(name, *buffers)
 
+    def add_pieces(self, name: str, pieces: Iterable[bytes]) -> None:
+        """Store a section piece by piece."""
+
+        def made() -> Iterator[bytes]:
+            try:
+                yield from pieces
+            except OSError as error:  # while making a piece, not while storing one
+                raise _MakingFailed(error) from error
+
+        try:
+            with self._storing("compact"):
+                self._writer.add_pieces(name, made())
+        except _MakingFailed as failed:
+            raise failed.error from None
+
 
 def _sizes(store: CollectionStore) -> list[SegmentSize]:
-    return [SegmentSize(p.entry.size, p.entry.n_docs, p.n_live) for p in store.disk]
+    return [
+        SegmentSize(p.entry.size, p.entry.n_docs, p.n_live, p.visible.segment.small)
+        for p in store.disk
+    ]
 
 
 def _everything(sizes: Sequence[SegmentSize]) -> range | None:
-    """All segments; None when one without deletes is all there is."""
-    if not sizes or (len(sizes) == 1 and sizes[0].n_live == sizes[0].n_docs):
+    """All segments; None when one is all there is, without deletes and as small as it gets."""
+    if not sizes or (len(sizes) == 1 and sizes[0].n_live == sizes[0].n_docs and sizes[0].small):
         return None
     return range(len(sizes))

@@ -12,10 +12,10 @@ while it is synced, so that concurrent writers share a sync, nor while anything 
 from __future__ import annotations
 
 import errno
-import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -35,14 +35,15 @@ from rank_retrieve.collection.encoders import (
 from rank_retrieve.collection.entry import to_entry
 from rank_retrieve.collection.flush import FileNumbers, FlushedStore
 from rank_retrieve.collection.opening import Opened
-from rank_retrieve.collection.reports import collection_info, database_info
+from rank_retrieve.collection.owner import Owner
+from rank_retrieve.collection.refresh import Follower
+from rank_retrieve.collection.reports import database_info
 from rank_retrieve.collection.schema import Schema, check_collection_name
 from rank_retrieve.collection.store import CollectionStore
 from rank_retrieve.collection.syncer import IntervalSync
 from rank_retrieve.collection.verify import VerifyReport, files_of, open_files, verify_all
 from rank_retrieve.errors import (
     AlreadyExists,
-    ForkedHandleError,
     InvalidArgument,
     NotCommitted,
     NotFound,
@@ -52,14 +53,16 @@ from rank_retrieve.errors import (
     ReadOnlyError,
     ResourceExhausted,
 )
-from rank_retrieve.persistence import FileInfo
+from rank_retrieve.persistence import FileInfo, FSDirectory
 from rank_retrieve.persistence import manifest as manifests
 from rank_retrieve.persistence.files import encoder_name
 from rank_retrieve.persistence.manifest import CollectionEntry, Manifest
+from rank_retrieve.persistence.readers import ReaderInfo, list_readers
 from rank_retrieve.persistence.wal import FrameType
 from rank_retrieve.types import Encoder, Field
 
 if TYPE_CHECKING:
+    from rank_retrieve.collection.snapshot import Snapshot
     from rank_retrieve.persistence.checkpoints import CheckpointInfo
 
 Durability = Literal["sync", "group", "async", "none"]
@@ -82,8 +85,9 @@ class Database:
         flush_bytes: int,
         sync_interval_s: float,
         compaction: CompactionMode,
+        owns_directory: bool = False,
     ) -> None:
-        self._directory = opened.directory
+        self._directory, self._owns_directory = opened.directory, owns_directory
         self._manifest: Manifest = opened.manifest
         self._stores = {store.entry.name: store for store in opened.stores}
         self._wal, self._writer_lock = opened.wal, opened.lock
@@ -93,15 +97,19 @@ class Database:
         self.durability: Durability = durability
         self._flush_bytes = flush_bytes
         self._lock = threading.RLock()
-        self._pid = os.getpid()
+        self._owner = Owner(opened.directory.path)
         self._closed = False
-        self._full = False
+        self._refusal: str | None = None
         self._poison: BaseException | None = None
         self._half_adopted = False
         self._compaction = Compaction(self, compaction)
         self._syncer: IntervalSync | None = None
         if self._wal is not None and durability == "async":
             self._syncer = IntervalSync(self._sync_now, sync_interval_s)
+        self._snapshots: weakref.WeakSet[Snapshot] = weakref.WeakSet()
+        self._follower: Follower | None = None
+        if opened.log_end is not None:
+            self._follower = Follower(self, opened.log_end)
 
     # ------------------------------------------------------------------ handle
 
@@ -121,8 +129,7 @@ class Database:
         return self._closed
 
     def _check_open(self) -> None:
-        if os.getpid() != self._pid:
-            raise ForkedHandleError(self.path, self._pid)
+        self._owner.check()
         if self._closed:
             raise InvalidArgument("database", self.path, "is closed", "open it again")
 
@@ -130,26 +137,47 @@ class Database:
     def _locked(self) -> Iterator[None]:
         self._check_open()
         with self._lock:
-            self._check_open()
-            if self._half_adopted:
-                raise PoisonedError(self.path, repr(self._poison)) from self._poison
+            self._check_usable()
             yield
+
+    def _check_usable(self) -> None:
+        self._check_open()
+        if self._half_adopted:
+            raise PoisonedError(self.path, repr(self._poison)) from self._poison
 
     @contextmanager
     def _locked_for(self, operation: str) -> Iterator[None]:
         """The lock, for a change; raises where changes are not possible."""
-        with self._locked():
+        # not inside `_locked`: every put comes here, and pays for each context
+        self._check_open()
+        with self._lock:
+            self._check_usable()
             if self._wal is None:
                 raise ReadOnlyError(operation)
             if self._poison is not None:
                 raise PoisonedError(self.path, repr(self._poison)) from self._poison
-            if self._full:
-                raise ReadOnlyError(operation, "the disk was full; free space, then call resume()")
+            if self._refusal is not None:
+                raise ReadOnlyError(operation, f"{self._refusal}; free space, then call resume()")
             yield
 
     def _stop_writing(self, error: BaseException) -> None:
         if self._poison is None:
             self._poison = error
+
+    def refresh(self) -> bool:
+        """Move a reading handle to the newest state; whether there was a newer one.
+
+        Everything read through the handle and its collections from now on shows that state,
+        whole; what is not committed yet may show, and is never seen to go again while this
+        machine runs. Snapshots keep what they show. The cost is in proportion to what was
+        written since, and to the size of the log after a flush or a compaction. A writing
+        handle is always up to date.
+
+        Raises ResourceExhausted when the writer publishes faster than it can be followed, and
+        what opening raises for damage; the handle then stays where it was.
+        """
+        self._check_open()
+        return False if self._follower is None else self._follower.refresh(self)
 
     # ------------------------------------------------------------------ collections
 
@@ -295,14 +323,34 @@ class Database:
             lsn = self._append(body)
             with self._adopting():
                 replaced = store.apply(prepared)
-            memtable_bytes = sum(s.memtable.nbytes for s in self._stores.values())
+            memtable_bytes = self._memtable_bytes()
         if self.durability in ("sync", "group"):
             self._sync_to(lsn)
         if memtable_bytes >= self._flush_bytes:
-            # the batch is committed: what a flush runs into, the next write reports
-            with suppress(RankRetrieveError):
-                self.flush()
+            self._flush_behind()
         return replaced
+
+    def _flush_behind(self) -> None:
+        """Flush after a batch was committed, which must not be told that it was not.
+
+        An error makes the handle read-only until `resume()`: where nothing can be flushed, the
+        memtable would grow with every further batch.
+        """
+        try:
+            self.flush()
+        except (RankRetrieveError, MemoryError) as error:
+            if not self._closed and self._poison is None:
+                why = error.reason if isinstance(error, ResourceExhausted) else str(error)
+                self._refuse_writes(f"the flush behind an earlier write failed, {why.rstrip('.')}")
+
+    def _refuse_writes(self, reason: str) -> None:
+        """Be read-only until `resume()`; the first reason is the one to tell."""
+        with self._lock:
+            if self._refusal is None:
+                self._refusal = reason
+
+    def _memtable_bytes(self) -> int:
+        return sum(store.memtable.nbytes for store in self._stores.values())
 
     def _append(self, body: bytes) -> int:
         """The LSN of a batch that is in the log, though not synced yet."""
@@ -313,7 +361,7 @@ class Database:
             raise  # refused before anything was written
         except OSError as error:
             if error.errno in FULL:
-                self._full = True
+                self._refuse_writes("the disk was full")
                 raise NotCommitted("the batch", f"the disk is full ({error})") from error
             self._stop_writing(error)
             raise NotCommitted("the batch", str(error)) from error
@@ -356,19 +404,28 @@ class Database:
         self._sync_now()
 
     def resume(self) -> None:
-        """Accept writes again after the disk was full, once there is space."""
+        """Accept writes again after the disk was full, once there is space.
+
+        Where a flush had failed it is made up for first.
+        Raises ResourceExhausted when there is still no space, PoisonedError after other errors;
+        the handle then refuses writes as before.
+        """
         with self._locked():
             if self._wal is None:
                 raise ReadOnlyError("resume")
             if self._poison is not None:
                 raise PoisonedError(self.path, repr(self._poison)) from self._poison
-            if self._full:
-                try:
-                    self._wal.resume()
-                except OSError as error:
-                    self._stop_writing(error)
-                    raise PoisonedError(self.path, repr(error)) from error
-                self._full = False
+            if self._refusal is None:
+                return
+            with self._storing("resume"):
+                self._wal.resume()
+            refusal, self._refusal = self._refusal, None
+            try:
+                if self._memtable_bytes() >= self._flush_bytes:
+                    self.flush()
+            except BaseException:
+                self._refusal = refusal
+                raise
 
     @contextmanager
     def _storing(self, operation: str) -> Iterator[None]:
@@ -434,7 +491,7 @@ class Database:
                 parts = [FlushedStore(s, self._directory, self._numbers, lsn) for s in chosen]
                 wal_number = self._manifest.wal_number
                 if not any(s.dirty for s in self._stores.values() if s not in chosen):
-                    self._wal.rotate()
+                    self._rotate_log()
                     wal_number = self._wal.numbers[-1]
 
             def adopt() -> None:
@@ -450,6 +507,16 @@ class Database:
                 self._wal.delete_before(wal_number)
             self._compaction.wake()
 
+    def _rotate_log(self) -> None:
+        assert self._wal is not None
+        try:
+            self._wal.rotate()
+        except OSError as error:
+            if error.errno in FULL:
+                # the log takes no frame before it is resumed
+                self._refuse_writes("the disk was full")
+            raise
+
     # ------------------------------------------------------------------ checkpoints
 
     def checkpoint(self, name: str) -> CheckpointInfo:
@@ -459,7 +526,7 @@ class Database:
         files. It shares their bytes where the file system has hard links, and is kept in
         `checkpoints/<name>`; `rr.restore((db, name), target)` makes a database of it.
 
-        Raises AlreadyExists, InvalidArgument for a bad name or a database in memory,
+        Raises AlreadyExists, InvalidArgument for a bad name or a directory without folders,
         NotCommitted when it could not be stored.
         """
         from rank_retrieve.collection.checkpoint import make_checkpoint
@@ -486,7 +553,11 @@ class Database:
         with self._locked_for("compact"):
             stores = list(self._stores.values())
         for store in stores:
-            self._compaction.compact(store, progress)
+            try:
+                self._compaction.compact(store, progress)
+            except NotFound:
+                if not store.dropped:  # by another thread, meanwhile
+                    raise
 
     # ------------------------------------------------------------------ reports
 
@@ -495,21 +566,40 @@ class Database:
         with self._locked():
             return database_info(self)
 
-    def _collection_info(self, store: CollectionStore) -> dict[str, Any]:
+    def readers(self) -> list[ReaderInfo]:
+        """The reading handles of this database on this machine, longest idle first.
+
+        One that is behind keeps the files of its generation from being freed, until it is
+        refreshed or closed; nothing else waits for it. Empty where the system cannot tell.
+        """
         with self._locked():
-            return collection_info(store)
+            newest = self._manifest
+            if self._follower is not None:  # which may be left behind itself
+                newest = manifests.load(self._directory)
+            return list_readers(self._directory, newest.generation)
+
+    def _oldest_generation(self) -> int:
+        """Of what is shown here and by snapshots that were not closed."""
+        shown = [view.generation for view in self._snapshots if not view.closed]
+        return min([self._manifest.generation, *shown])
 
     def verify(self) -> VerifyReport:
-        """Read every byte of every file and compare it with its checksums and its neighbours."""
-        return self._verify(list(self._stores.values()))
+        """Read every byte of every file and compare it with its checksums and its neighbours.
 
-    def _verify(self, stores: Sequence[CollectionStore]) -> VerifyReport:
-        with self._locked():
-            # opened now: a compaction may delete them at any moment
-            parts = [part for store in stores for part in store.visible()]
-            files = [f for store in stores for f in files_of(store.entry)]
-            readers, report = open_files(self._directory, files)
-        return verify_all(parts, readers, report)
+        A reading handle is refreshed first where files that it shows were deleted since.
+        """
+        return self._verify(lambda: list(self._stores.values()))
+
+    def _verify(self, chosen: Callable[[], Sequence[CollectionStore]]) -> VerifyReport:
+        while True:
+            with self._locked():
+                stores = chosen()
+                # opened now: a compaction may delete them at any moment
+                parts = [store.visible() for store in stores]
+                files = [f for store in stores for f in files_of(store.entry)]
+                readers, report = open_files(self._directory, files)
+            if report.ok or not self.refresh():
+                return verify_all(parts, readers, report)
 
     # ------------------------------------------------------------------ end
 
@@ -517,17 +607,22 @@ class Database:
         """Flush, let go of the lock, and refuse further use. Closing twice is fine.
 
         The lock is released whatever happens; what a failed flush could not write is still in
-        the log, from which the next opening recovers it.
+        the log, from which the next opening recovers it. A handle that refuses writes is not
+        flushed.
         """
-        if os.getpid() != self._pid or self._closed:
+        if not self._owner.is_here or self._closed:
             return
         self._compaction.stop()
         if self._syncer is not None:
             self._syncer.stop()
-        with self._lock:
+        refreshing = nullcontext() if self._follower is None else self._follower.paused()
+        with refreshing, self._lock:
             try:
-                if self._wal is not None and self._poison is None and not self._full:
-                    self.flush()
+                if self._wal is not None and self._poison is None:
+                    if self._refusal is None:
+                        self.flush()
+                    else:
+                        self._sync_refused()
                     self._wal.close()
             finally:
                 self._closed = True
@@ -536,6 +631,27 @@ class Database:
                         self._wal.close()
                 if self._writer_lock is not None:
                     self._writer_lock.release()
+                self._let_go()
+
+    def _let_go(self) -> None:
+        """Drop descriptors and maps now, not when the garbage collector comes by.
+
+        Snapshots and hits that are still around keep the segments that they need.
+        """
+        if self._follower is not None:
+            self._follower.release()
+        stores, self._stores = self._stores, {}
+        for store in stores.values():
+            store.let_go()
+        if self._owns_directory and isinstance(self._directory, FSDirectory):
+            self._directory.close()
+
+    def _sync_refused(self) -> None:
+        """Make what was acknowledged before writes were refused durable, whatever the disk has."""
+        assert self._wal is not None
+        with suppress(OSError, PoisonedError):  # it syncs first, and then wants space
+            self._wal.resume()
+        self._sync_to(self._wal.last_lsn)
 
     def __enter__(self) -> Database:
         return self

@@ -91,6 +91,11 @@ def diagnose(path: str | os.PathLike[str] | Directory) -> Diagnosis:
 def _examine(database: Database, result: Diagnosis) -> None:
     result.report = database.report
     result.notes += database.report.findings
+    result.notes += [
+        f"{reader}: it keeps deleted files from being freed until it is refreshed or closed"
+        for reader in database.readers()
+        if reader.stale
+    ]
     result.problems += [
         problem.split(". Restore from a checkpoint")[0] for problem in database.verify().problems
     ]

@@ -11,6 +11,7 @@ mismatch is an error.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import msgspec
@@ -38,6 +39,12 @@ def read_entry(stored: dict[str, Any], origin: str) -> tuple[Schema, EncoderSett
 
     Raises CorruptionError, and FormatVersionError where an analyzer is another one now.
     """
+    return _read_entry(msgspec.json.encode(stored), origin)
+
+
+@functools.lru_cache(maxsize=64)  # neither changes, and databases are opened again and again
+def _read_entry(encoded: bytes, origin: str) -> tuple[Schema, EncoderSettings | None]:
+    stored = msgspec.json.decode(encoded)
     try:
         entry = msgspec.convert(stored, _Stored)
     except msgspec.ValidationError as error:

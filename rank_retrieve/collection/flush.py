@@ -11,15 +11,16 @@ it leaves the new state. Nothing is changed in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from rank_retrieve.collection.documents import DocumentBlocks
 from rank_retrieve.collection.live import DELETIONS_KIND, LiveSegment
-from rank_retrieve.collection.segment import SEGMENT_KIND, Segment, write_segment
+from rank_retrieve.collection.segment import SEGMENT_FLAGS, SEGMENT_KIND, Segment, write_segment
 from rank_retrieve.collection.store import CollectionStore, DiskSegment
 from rank_retrieve.persistence.files import deletions_name, segment_name
 from rank_retrieve.persistence.manifest import CollectionEntry, SegmentEntry
@@ -27,6 +28,8 @@ from rank_retrieve.persistence.segment import SegmentReader, SegmentWriter
 
 if TYPE_CHECKING:
     from rank_retrieve.persistence.directory import Directory
+
+THREAD_ABOVE_BYTES = 256 << 10  # below, compressing takes less time than starting a thread
 
 
 class FileNumbers:
@@ -93,13 +96,12 @@ def _write_memtable(
     records = store.memtable.records()
     if not records:
         return None
-    writer = SegmentWriter(directory, numbers.take(segment_name), kind=SEGMENT_KIND)
+    name = numbers.take(segment_name)
+    writer = SegmentWriter(directory, name, kind=SEGMENT_KIND, flags=SEGMENT_FLAGS)
     try:
-        # compression lets go of the GIL, and so do the kernels that it runs beside
-        with ThreadPoolExecutor(1) as pool:
-            blocks = pool.submit(DocumentBlocks, [record.body for record in records])
+        with _compressed([record.body for record in records]) as blocks:
             contents = store.memtable.contents()
-            write_segment(writer, store.schema, contents, store.vocabularies, blocks)
+            write_segment(writer, contents, store.vocabularies, blocks)
         info = writer.finish()
     except BaseException:
         writer.abandon()
@@ -107,3 +109,16 @@ def _write_memtable(
     entry = SegmentEntry(info.name, info.size, info.checksum, len(records))
     reader = SegmentReader.open(directory, info.name, kind=SEGMENT_KIND, expected=info)
     return open_segment(store, {info.name: reader}, entry)
+
+
+@contextmanager
+def _compressed(bodies: Sequence[bytes]) -> Iterator[Future[DocumentBlocks]]:
+    """The bodies as blocks, made beside what the block of the `with` does when they are many."""
+    if sum(map(len, bodies)) < THREAD_ABOVE_BYTES:
+        blocks: Future[DocumentBlocks] = Future()
+        blocks.set_result(DocumentBlocks(bodies))
+        yield blocks
+        return
+    # compression lets go of the GIL, and so do the kernels that it runs beside
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(DocumentBlocks, bodies)

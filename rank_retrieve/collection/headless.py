@@ -3,7 +3,8 @@
 The table is at the end of the file, so a truncated segment has none. Its sections still lie at
 multiples of 64 in the order in which they were written: `meta` and the ids first, each as long
 as the one before says; vectors behind a head of 32 bytes that repeats what `meta` says, with
-norms that must be theirs; bodies as a row of zstd frames that tell their own length. Checksums
+norms that must be theirs; bodies as a row of zstd frames that tell their own length, behind the
+words that they are coded with, if they are. Checksums
 are gone, so that ids are believed when their hashes hold, vectors when their norms do, and
 bodies never: they are unproven.
 """
@@ -16,7 +17,7 @@ import msgspec
 import numpy as np
 import zstandard
 
-from rank_retrieve.collection.documents import MAX_BLOCK_BYTES
+from rank_retrieve.collection.documents import DOCUMENT_WORDS, MAX_BLOCK_BYTES, split
 from rank_retrieve.collection.ids import hash_ids
 from rank_retrieve.collection.segment import SegmentMeta
 from rank_retrieve.dense.validate import row_norms
@@ -141,10 +142,11 @@ def _add_vectors(view: memoryview, at: int, field: str, n_docs: int, found: Head
 
 def _add_bodies(view: memoryview, at: int, n_docs: int, found: HeadlessSegment) -> None:
     """Add the blocks of bodies; what was cut off becomes a last block that does not unpack."""
+    coded = bool(HEADER.unpack(view[: HEADER.size])[2] & DOCUMENT_WORDS)
     best: list[tuple[int, int, int, int]] = []
     for start in range(at, len(view) - 4, ALIGNMENT):
         if view[start : start + 4] == FRAME_MAGIC:
-            blocks = _blocks(view, start, n_docs)
+            blocks = _blocks(view, start, n_docs, coded)
             if sum(block[3] for block in blocks) > sum(block[3] for block in best):
                 best = blocks
             if sum(block[3] for block in best) == n_docs:
@@ -161,13 +163,26 @@ def _add_bodies(view: memoryview, at: int, n_docs: int, found: HeadlessSegment) 
         offsets.append(offsets[-1] + 1)
         sizes.append(1)
         frames.append(memoryview(b"\0"))
+    if coded:
+        found.add("documents.words", _words(view, at, best[0][0]) if best else b"")
     found.add("documents.first", np.array(first, dtype="<u4"))
     found.add("documents.offsets", np.array(offsets, dtype="<u8"))
     found.add("documents.raw", np.array(sizes, dtype="<u4"))
     found.add("documents", *frames)
 
 
-def _blocks(view: memoryview, at: int, n_docs: int) -> list[tuple[int, int, int, int]]:
+def _words(view: memoryview, at: int, bodies_at: int) -> memoryview:
+    """The table of words that ends where the bodies begin; empty where there is none."""
+    for head in range(bodies_at - ALIGNMENT, at - 1, -ALIGNMENT):
+        if view[head + 4 : head + 8] != FRAME_MAGIC:
+            continue
+        unpacked = _unpack(view, head + 4)
+        if unpacked is not None and _aligned(unpacked[1]) == bodies_at:
+            return view[head : unpacked[1]]
+    return view[:0]
+
+
+def _blocks(view: memoryview, at: int, n_docs: int, coded: bool) -> list[tuple[int, int, int, int]]:
     """Start, end, size and number of bodies of each block from `at` on, while they hold."""
     found: list[tuple[int, int, int, int]] = []
     left = n_docs
@@ -176,8 +191,8 @@ def _blocks(view: memoryview, at: int, n_docs: int) -> list[tuple[int, int, int,
         if unpacked is None:
             break
         raw, stop = unpacked
-        count = _count(raw, left)
-        if not count:
+        count = _count_coded(raw) if coded else _count(raw, left)
+        if not 1 <= count <= left:
             break
         found.append((at, stop, len(raw), count))
         left -= count
@@ -206,6 +221,12 @@ def _unpack(view: memoryview, at: int) -> tuple[bytes, int] | None:
     if not reader.eof or length != size:
         return None
     return b"".join(parts), at - len(reader.unused_data)
+
+
+def _count_coded(raw: bytes) -> int:
+    """How many bodies a block holds, 0 when that is not what it says."""
+    found = split(memoryview(raw), None)
+    return 0 if found is None else len(found.ends)
 
 
 def _count(raw: bytes, most: int) -> int:

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from rank_retrieve.collection.batch import Change
 from rank_retrieve.collection.live import LiveSegment
+from rank_retrieve.collection.memtable_segment import memtable_segment
 from rank_retrieve.collection.record import Record
 from rank_retrieve.collection.schema import Schema
-from rank_retrieve.collection.segment import Contents, Segment, write_segment
-from rank_retrieve.types import Bitmap, MemorySections
+from rank_retrieve.collection.segment import Contents, Segment
+from rank_retrieve.types import Bitmap
 
 if TYPE_CHECKING:
     from rank_retrieve.analysis import Vocabulary
@@ -139,20 +141,21 @@ class Memtable:
         found = find_live(self._sealed, identity)
         return None if found is None else found[0].contents.records[found[1]]
 
-    def put(self, record: Record) -> None:
-        """Add a record as the newest; the caller has removed any older one of its id."""
-        self._pending[record.id] = record
-        self.nbytes += record.nbytes
-
-    def remove(self, identity: str) -> bool:
-        """Forget an id; whether it was here."""
-        if self._pending.pop(identity, None) is not None:
-            return True
-        found = find_live(self._sealed, identity)
-        if found is None:
-            return False
-        found[0].doom([found[1]])
-        return True
+    def apply(self, changes: Mapping[str, Change]) -> int:
+        """Put and delete what a batch says, its records as the newest; how many were here."""
+        sealed, pending = self._held
+        replaced = nbytes = 0
+        for identity, record in changes.items():
+            if pending.pop(identity, None) is not None:
+                replaced += 1
+            elif sealed and (found := find_live(sealed, identity)) is not None:
+                found[0].doom([found[1]])
+                replaced += 1
+            if record is not None:
+                pending[identity] = record
+                nbytes += record.nbytes
+        self.nbytes += nbytes
+        return replaced
 
     def seal(self) -> tuple[LiveSegment, ...]:
         """Everything that was put and not removed, as segments to search."""
@@ -171,9 +174,7 @@ class Memtable:
         return tuple(part.visible for part in kept)
 
     def _sealed_part(self, contents: Contents) -> _Sealed:
-        sections = MemorySections()
-        write_segment(sections, self._schema, contents, self._vocabularies, None)
-        return _Sealed(Segment("<memory>", sections, self._schema, contents.records), contents)
+        return _Sealed(memtable_segment(contents, self._vocabularies), contents)
 
     def records(self) -> list[Record]:
         """The live records, oldest first."""

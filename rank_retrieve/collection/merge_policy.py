@@ -11,7 +11,13 @@ The rules, the first that applies:
 
     tiers    a run of neighbours of tier <= t with at least `fanout` of tier t becomes one
     deletes  a segment of which more than `deleted_share` is deleted is written again
-    count    more than `max_segments`: the cheapest neighbours that bring it down become one
+    count    more than `max_segments`: the cheapest neighbours that bring it down become one, or as
+             many of them as `max_merged_bytes` allows
+
+So there are at most `max_segments` at rest, unless every two neighbours are more than a merge may
+write: then at most one more than 2 * live bytes / max_merged_bytes. Space of deleted documents is
+at most `deleted_share` of each segment of floor_bytes or more, unless what is alive in it is more
+than a merge may write; such segments wait for `compact()`.
 
 A document is rewritten about once for each tier that it passes. Segments of tier 0 are left to
 the first rule when documents are deleted: what they waste is small.
@@ -25,11 +31,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SegmentSize:
-    """nbytes: of the file. n_docs: in it. n_live: of these, not deleted."""
+    """nbytes: of the file. n_docs: in it. n_live: of these, not deleted.
+
+    small: whether its documents are compressed as well as they can be, as a merge does.
+    """
 
     nbytes: int
     n_docs: int
     n_live: int
+    small: bool = True
 
     @property
     def live_bytes(self) -> int:
@@ -48,7 +58,8 @@ class MergePolicy:
 
     floor_bytes: smaller segments count as equally small. deleted_share: above it, a segment is
     rewritten. max_merged_bytes: a merge that would write more is left to `compact()`. It bounds
-    the memory of a merge, which holds up to twice what it writes, vectors apart.
+    the memory of a merge, which holds metadata and the posting lists of one text group, but
+    neither vectors nor documents: at most twice what it writes.
     """
 
     fanout: int = 10
@@ -97,12 +108,12 @@ class MergePolicy:
 
     def _by_count(self, sizes: Sequence[SegmentSize]) -> range | None:
         surplus = len(sizes) - self.max_segments
-        if surplus <= 0:
-            return None
-        width = surplus + 1
-        windows = (range(start, start + width) for start in range(len(sizes) - width + 1))
-        fitting = [window for window in windows if self._fits(sizes, window)]
-        return min(fitting, key=lambda window: _live_bytes(sizes, window), default=None)
+        for width in range(surplus + 1, 1, -1):
+            windows = (range(start, start + width) for start in range(len(sizes) - width + 1))
+            fitting = [window for window in windows if self._fits(sizes, window)]
+            if fitting:
+                return min(fitting, key=lambda window: _live_bytes(sizes, window))
+        return None
 
     def _fitting(self, sizes: Sequence[SegmentSize], run: range) -> range:
         """The oldest of a run, as many as may be merged at once."""

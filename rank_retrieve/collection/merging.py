@@ -1,17 +1,19 @@
 """Several segments into one, without their deleted documents.
 
 Every section equals, byte for byte, that of a segment written from the same documents at once,
-but nothing is analysed, hashed or encoded again:
+except that documents are stored smaller; but nothing is analysed, hashed or encoded again:
 
     meta                counted
     ids, ids.*          copied, with their hashes
     terms.* ...         posting lists unpacked, renumbered and packed again
     vectors.*           rows copied from the mapped files
+    hnsw.*              the largest graph taken over, the rows of the others inserted
     encoded.*           bits copied
-    documents, columns  bodies decompressed one block at a time, and compressed again
+    documents           bodies decompressed one block at a time, and compressed again
+    columns             made from the bodies' metadata
 
 What is held in memory at a time: the posting lists of one text group, eight bytes a posting; or
-the compressed bodies and the metadata.
+the metadata, some blocks of bodies, and a sample of 8 MiB of them.
 """
 
 from __future__ import annotations
@@ -22,13 +24,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from rank_retrieve.collection.documents import BLOCK_BYTES, DocumentBlocks
+from rank_retrieve.codecs.words import WordTable
+from rank_retrieve.collection.documents import SMALL, Body, stream_documents, train
 from rank_retrieve.collection.ids import merge_ids
 from rank_retrieve.collection.live import LiveSegment
 from rank_retrieve.collection.record import decode_body
 from rank_retrieve.collection.schema import Schema
 from rank_retrieve.collection.segment import SegmentMeta, metadata_of
-from rank_retrieve.types import Bitmap, SectionSink
+from rank_retrieve.types import Bitmap, SectionSink, Vector
+
+STEP_BYTES = 64 << 10
 
 Step = Callable[[str, int, int], None]
 """step(stage, done, total), in documents; stages are "ids", "words", "vectors", "documents"."""
@@ -57,7 +62,7 @@ def merge_segments(
     step("words", total, total)
     for done, name in enumerate(vectors):
         step("vectors", total * done // len(vectors), total)
-        _merge_vector_field(sink, name, parts)
+        _merge_vector_field(sink, schema.vectors[name], name, parts, step)
     step("vectors", total, total)
     _merge_documents(sink, schema, parts, step)
 
@@ -94,10 +99,25 @@ def _merge_index(sink: SectionSink, group: str, parts: Sequence[LiveSegment]) ->
     )
 
 
-def _merge_vector_field(sink: SectionSink, name: str, parts: Sequence[LiveSegment]) -> None:
-    from rank_retrieve.dense.vectors import merge_vectors
+def _merge_vector_field(
+    sink: SectionSink, spec: Vector, name: str, parts: Sequence[LiveSegment], step: Step
+) -> None:
+    from rank_retrieve.dense.indexes import MergedPart, index_kind
+    from rank_retrieve.dense.vectors import live_rows, merge_vectors, merged_column
 
-    merge_vectors(sink, name, [(p.segment.vectors(name), p.live, p.segment.n_docs) for p in parts])
+    columns = [(p.segment.vectors(name), p.live, p.segment.n_docs) for p in parts]
+    merge_vectors(sink, name, columns)
+    kind = index_kind(spec)
+    if kind.wants(sum(len(live_rows(column, live)) for column, live, _ in columns if column)):
+        total = sum(part.n_live for part in parts)
+        kind.merge(
+            sink,
+            name,
+            merged_column(columns),
+            [MergedPart(p.segment.vectors(name), p.segment.graph(name), p.live) for p in parts],
+            spec,
+            lambda done, of: step("vectors", total * done // of, total),
+        )
     made = [_encoded(name, part) for part in parts]
     sink.add(f"encoded.{name}", Bitmap.from_mask(np.concatenate(made)).to_bytes())
 
@@ -118,23 +138,45 @@ def _merge_documents(
     total = sum(part.n_live for part in parts)
     metadata: list[dict[str, Any]] = []
 
-    def bodies() -> Iterator[bytes | memoryview]:
+    def bodies() -> Iterator[Body]:
         size = 0
         for identity, body, origin in _live_bodies(parts):
             metadata.append(metadata_of(schema, identity, decode_body(body, origin)))
             yield body
             size += len(body)
-            if size > BLOCK_BYTES:
+            if size > STEP_BYTES:
                 step("documents", len(metadata), total)
                 size = 0
 
-    blocks = DocumentBlocks(bodies())
+    stream_documents(sink, _words(parts, step), bodies(), SMALL)
     write_columns(sink, metadata)
-    blocks.write(sink)
     step("documents", total, total)
 
 
-def _live_bodies(parts: Sequence[LiveSegment]) -> Iterator[tuple[str, bytes | memoryview, str]]:
+def _words(parts: Sequence[LiveSegment], step: Step) -> WordTable | None:
+    """Words for the live bodies, from blocks that are spread evenly over all parts."""
+    sampled: list[Body] = []
+    blocks = [(part, block) for part in parts for block in range(part.segment.bodies.n_blocks)]
+    total = sum(part.n_live for part in parts)
+    # the golden ratio spreads any number of blocks evenly, without knowing how many are needed
+    order = sorted(range(len(blocks)), key=lambda place: place * 0.6180339887498949 % 1.0)
+    size = n_sampled = 0
+    for place in order:
+        part, block = blocks[place]
+        step("documents", 0, total)
+        first = part.segment.bodies.first_of(block)
+        for doc, body in enumerate(part.segment.bodies.bodies_of(block), first):
+            if part.is_live(doc):
+                n_sampled += 1
+                if len(body) <= SMALL.sample_bytes:
+                    sampled.append(body)
+                    size += len(body)
+        if size >= SMALL.sample_bytes:
+            break
+    return train(sampled, size * total // max(n_sampled, 1), SMALL)
+
+
+def _live_bodies(parts: Sequence[LiveSegment]) -> Iterator[tuple[str, Body, str]]:
     """Id, stored body and file of each live document; blocks are decompressed as they come."""
     for part in parts:
         segment = part.segment

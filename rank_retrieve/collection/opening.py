@@ -4,8 +4,9 @@ The engine's part of the ten steps of recovery (`persistence.recovery` has the r
 
     1 fence     take the writer's lock
     8 replay    apply the log's batches above each collection's `flushed_lsn` to its memtable
-    9 re-home   write what was replayed to segments, publish them under a new epoch, and start
-                a new log, so that a torn tail is never written behind
+    9 re-home   start a new log file, so that a torn tail is never written behind, and publish a
+                new epoch. What was replayed stays in memory and its log files stay needed, until
+                the usual flush; a log of many files is moved to segments at once
     10 clean    count again, then remove what the published state does not name
 """
 
@@ -19,10 +20,8 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from rank_retrieve.collection.batch import changes_of, decode_frame
-from rank_retrieve.collection.encoders import open_encoder
-from rank_retrieve.collection.entry import read_entry
-from rank_retrieve.collection.flush import FileNumbers, FlushedStore, open_segment
+from rank_retrieve.collection.flush import FileNumbers, FlushedStore
+from rank_retrieve.collection.replay import replayed
 from rank_retrieve.collection.store import CollectionStore
 from rank_retrieve.errors import CorruptionError, InvalidArgument, NotFound, ReadOnlyError
 from rank_retrieve.persistence import Directory, FSDirectory, MemoryDirectory
@@ -31,6 +30,7 @@ from rank_retrieve.persistence.checkpoints import CHECKPOINTS
 from rank_retrieve.persistence.directory import check_path
 from rank_retrieve.persistence.files import CHECKPOINT, LOCK, MANIFEST, parse_name
 from rank_retrieve.persistence.manifest import Manifest
+from rank_retrieve.persistence.reading import recover_beside_writer
 from rank_retrieve.persistence.recovery import (
     Recovered,
     quarantine,
@@ -38,18 +38,20 @@ from rank_retrieve.persistence.recovery import (
     remove_orphans,
 )
 from rank_retrieve.persistence.recovery_report import RecoveryReport
-from rank_retrieve.persistence.wal import FrameType, WriteAheadLog, numbers_on_disk
+from rank_retrieve.persistence.wal import WriteAheadLog, numbers_on_disk
+from rank_retrieve.persistence.wal_tail import LogPosition, end_of
 
 if TYPE_CHECKING:
     from rank_retrieve.persistence import Lock
 
 MEMORY = ":memory:"
 HOLDER = "rank-retrieve writer"
+MAX_LOG_FILES = 8  # each opening adds one
 
 
 @dataclass
 class Opened:
-    """What a `Database` is made from. wal and lock: None for a reader."""
+    """What a `Database` is made from. wal and lock: None for a reader, which has log_end."""
 
     directory: Directory
     manifest: Manifest
@@ -57,11 +59,15 @@ class Opened:
     wal: WriteAheadLog | None
     lock: Lock | None
     report: RecoveryReport
+    log_end: LogPosition | None = None
 
 
 def open_path(path: str | os.PathLike[str] | Directory, mode: Literal["r", "w"]) -> Opened:
     """Open the database at a path, in a `Directory`, or at ":memory:"."""
-    if isinstance(path, Directory):
+    if isinstance(path, MemoryDirectory) or (
+        # comparing with a protocol is slow, and needless for what is a path anyway
+        not isinstance(path, str | os.PathLike) and isinstance(path, Directory)
+    ):
         return open_directory(path, mode)
     folder = check_path(path)
     if path == MEMORY:
@@ -80,9 +86,10 @@ def open_directory(directory: Directory, mode: Literal["r", "w"]) -> Opened:
     """Open the database in a directory; see `open_path`."""
     report = RecoveryReport()
     if mode == "r":
-        recovered = recover(directory, writable=False, report=report)
-        stores = _replayed(recovered)
-        return Opened(directory, recovered.manifest, stores, None, None, report)
+        recovered = recover_beside_writer(directory, report=report)
+        stores = replayed(recovered)
+        end = end_of(recovered.scan)
+        return Opened(directory, recovered.manifest, stores, None, None, report, end)
     if directory.exists(CHECKPOINT):
         raise ReadOnlyError(f"write to {directory.path}", "a checkpoint is kept as it is")
     with report.step("fence"):
@@ -125,46 +132,9 @@ def _created(directory: Directory, lock: Lock, report: RecoveryReport) -> Opened
     return Opened(directory, manifest, [], wal, lock, report)
 
 
-def _replayed(recovered: Recovered) -> list[CollectionStore]:
-    """Step 8: the published collections with the log's batches in their memtables."""
-    origin = "manifest"
-    stores = []
-    for entry in recovered.manifest.collections:
-        schema, settings = read_entry(entry.schema, origin)
-        store = CollectionStore(entry, schema)
-        store.attach_settings(settings)
-        store.disk = [open_segment(store, recovered.files, s) for s in entry.segments]
-        if entry.encoder is not None and settings is not None:
-            store.encoder = open_encoder(settings, recovered.files[entry.encoder.name])
-        stores.append(store)
-    by_id = {store.entry.id: store for store in stores}
-    with recovered.report.step("replay") as step:
-        frames = documents = 0
-        for frame in recovered.frames:
-            if frame.type != FrameType.BATCH:
-                continue
-            batch = decode_frame(frame.body, frame.file, frame.offset)
-            if not 1 <= batch.collection < recovered.manifest.next_collection_id:
-                raise CorruptionError(
-                    frame.file,
-                    frame.offset,
-                    "a batch of a known collection",
-                    f"collection {batch.collection}",
-                )
-            # a batch of a collection that was dropped since is not wanted any more
-            target = by_id.get(batch.collection)
-            if target is not None and frame.lsn > target.entry.flushed_lsn:
-                changes = changes_of(batch, target.schema, frame.file, frame.offset)
-                target.apply(target.prepare(changes))
-                frames += 1
-                documents += len(changes)
-        step.facts["batches"], step.facts["operations"] = frames, documents
-    return stores
-
-
 def _rehomed(directory: Directory, lock: Lock, recovered: Recovered) -> Opened:
     """Steps 8 to 10 for a writer."""
-    stores = _replayed(recovered)
+    stores = replayed(recovered)
     report = recovered.report
     before = recovered.manifest
     with report.step("re-home") as step:
@@ -185,20 +155,23 @@ def _rehomed(directory: Directory, lock: Lock, recovered: Recovered) -> Opened:
         numbers = FileNumbers(_next_file_number(recovered))
         lsn = wal.last_lsn
         counted = [len(store) for store in stores]
-        parts = [FlushedStore(s, directory, numbers, lsn) for s in stores if s.dirty]
+        dirty = [store for store in stores if store.dirty]
+        kept = len(recovered.scan.files) < MAX_LOG_FILES
+        parts = [] if kept else [FlushedStore(s, directory, numbers, lsn) for s in dirty]
         entries = {part.entry.id: part.entry for part in parts}
         manifest = msgspec.structs.replace(
             before,
             generation=before.generation + 1,
             epoch=before.epoch + 1,
             next_file_number=numbers.next,
-            wal_number=wal.numbers[-1],
+            wal_number=before.wal_number if kept and dirty else wal.numbers[-1],
             collections=[entries.get(entry.id, entry) for entry in before.collections],
         )
         manifests.publish(directory, manifest)
         for part in parts:
             part.store.flushed(part.entry, part.disk)
         step.facts["collections"] = len(parts)
+        step.facts["kept_in_log"] = len(dirty) - len(parts)
     with report.step("clean") as step:
         _prove(stores, counted)
         step.facts["documents"] = sum(counted)

@@ -11,7 +11,8 @@ The body's bytes are the same in the write-ahead log, in the memtable and in a s
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -24,6 +25,8 @@ from rank_retrieve.types import Float32s
 
 MAX_ID_BYTES = 2_048
 MAX_BODY_BYTES = 256 << 20
+
+NO_VECTORS: Final[Mapping[str, Float32s]] = MappingProxyType({})
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
@@ -38,15 +41,16 @@ class Record(msgspec.Struct, gc=False):
 
     id: str
     body: bytes
-    vectors: dict[str, Float32s] = {}
+    vectors: Mapping[str, Float32s] = NO_VECTORS
     encoded: frozenset[str] = frozenset()
 
     @property
     def nbytes(self) -> int:
         """Roughly what the record occupies in the log and in memory."""
         size = len(self.body) + len(self.id) + 32
-        for row in self.vectors.values():
-            size += row.nbytes
+        if self.vectors:
+            for row in self.vectors.values():
+                size += row.nbytes
         return size
 
 
@@ -116,7 +120,7 @@ def to_record(schema: Schema, document: Mapping[str, Any]) -> Record:
             f"{len(encoded)} bytes, at most {MAX_BODY_BYTES}",
             "split it into passages",
         )
-    return Record(identity, encoded, vectors)
+    return Record(identity, encoded, vectors or NO_VECTORS)
 
 
 def decode_body(body: bytes | memoryview, origin: str) -> dict[str, Any]:

@@ -6,17 +6,24 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rank_retrieve.collection.store import CollectionStore
-from rank_retrieve.errors import NotFound
+from rank_retrieve.errors import CorruptionError, NotFound
 
 if TYPE_CHECKING:
     from rank_retrieve.collection.database import Database
     from rank_retrieve.persistence import Directory
+    from rank_retrieve.persistence.readers import ReaderInfo
 
 
 def database_info(database: Database) -> dict[str, Any]:
     """Sizes and settings, as plain values."""
     manifest, compaction = database._manifest, database._compaction
-    stopped = {} if compaction.problem is None else {"compaction_stopped": str(compaction.problem)}
+    stopped = {}
+    if compaction.problem is not None:
+        stopped["compaction_stopped"] = str(compaction.problem)
+    if database._poison is not None:
+        stopped["writing_stopped"] = f"until it is reopened: {database._poison!r}"
+    elif database._refusal is not None:
+        stopped["writing_stopped"] = f"until resume(): {database._refusal}"
     return {
         "path": database.path,
         "mode": database.mode,
@@ -26,16 +33,33 @@ def database_info(database: Database) -> dict[str, Any]:
         "format_version": manifest.format_version,
         "generation": manifest.generation,
         "bytes": size_on_disk(database._directory),
+        "readers": [reader_info(reader) for reader in database.readers()],
         "collections": {name: collection_info(store) for name, store in database._stores.items()},
     }
 
 
+def reader_info(reader: ReaderInfo) -> dict[str, Any]:
+    """One reading handle, as plain values."""
+    return {
+        "pid": reader.pid,
+        "generation": reader.generation,
+        "behind": reader.behind,
+        "idle_s": round(reader.idle_s, 1),
+    }
+
+
 def size_on_disk(directory: Directory) -> int:
-    """Bytes of all files, those set aside and those that are about to go included."""
+    """Bytes of all files, those set aside and those that are about to go included.
+
+    Raises CorruptionError where the folder cannot be read.
+    """
     total = 0
-    for name in directory.list():
-        with suppress(NotFound):
-            total += directory.size(name)
+    try:
+        for name in directory.list():
+            with suppress(NotFound):
+                total += directory.size(name)
+    except OSError as error:
+        raise CorruptionError(directory.path, 0, "a folder that can be read", str(error)) from error
     return total
 
 

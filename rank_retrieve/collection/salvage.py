@@ -3,7 +3,8 @@
 Each section has a checksum, so each is whole or damaged by itself. Inverted indexes and columns
 are not needed: they are built again. Ids are needed for everything; a damaged vector column
 costs its vectors only. Bodies lie in compressed blocks under one checksum: when it fails, blocks
-that still unpack are taken, and their documents are named as unproven.
+that still unpack are taken, and their documents are named as unproven. The words that they are
+coded with are needed for all of them.
 """
 
 from __future__ import annotations
@@ -182,7 +183,9 @@ class _Bodies:
         self._name = remains.name
         sections = _Tolerant(remains.sections, {"documents"})
         try:
-            self._store = DocumentStore(sections, remains.meta.n_docs)
+            store = DocumentStore(sections, remains.meta.n_docs)
+            _ = store.words  # without them no body can be had
+            self._store = store
         except (RankRetrieveError, ValueError) as error:
             losses.lost.append(f"{remains.name}: its bodies: {_cause(error)}")
         self.proven = remains.proven and not sections.damaged

@@ -10,6 +10,7 @@ and lengths are counted in units of 1 / scale, so that boosts such as 1.5 stay i
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from rank_retrieve.errors import CorruptionError, InvalidArgument
-from rank_retrieve.types import Field, Int32s, Text, Vector
+from rank_retrieve.types import Field, HNSWOptions, Int32s, Text, Vector
 
 MAX_FIELDS = 64
 ID = "id"
@@ -134,7 +135,10 @@ def _text_to_dict(field: Text) -> dict[str, Any]:
 
 
 def _vector_to_dict(field: Vector) -> dict[str, Any]:
-    return {"type": "vector", "dim": field.dim, "metric": field.metric, "index": field.index}
+    index: Any = field.index
+    if isinstance(index, HNSWOptions):
+        index = {"kind": field.kind, **dataclasses.asdict(index)}
+    return {"type": "vector", "dim": field.dim, "metric": field.metric, "index": index}
 
 
 def _field_to_dict(field: Field) -> dict[str, Any]:
@@ -146,9 +150,13 @@ def _text_from_dict(entry: Mapping[str, Any]) -> Field:
 
 
 def _vector_from_dict(entry: Mapping[str, Any]) -> Field:
-    return Vector(entry["dim"], entry["metric"], entry["index"])
+    index = entry["index"]
+    if isinstance(index, dict):
+        index = _INDEX_OPTIONS[index["kind"]](**{k: v for k, v in index.items() if k != "kind"})
+    return Vector(entry["dim"], entry["metric"], index)
 
 
+_INDEX_OPTIONS = {"hnsw": HNSWOptions}
 _FIELD_TYPES = {"text": _text_from_dict, "vector": _vector_from_dict}
 
 

@@ -32,7 +32,7 @@ from rank_retrieve.types import (
 )
 
 if TYPE_CHECKING:
-    from rank_retrieve.dense import ExactSearcher
+    from rank_retrieve.dense.indexes import DenseSearcher
     from rank_retrieve.filters import Predicate
     from rank_retrieve.fusion import Fused, FusionMethod
     from rank_retrieve.lexical import LexicalSearcher
@@ -109,8 +109,11 @@ class DenseLeg:
 
     name = "dense"
 
-    def __init__(self, field: str, searcher: ExactSearcher, vector: Float32s | None) -> None:
-        self._field, self._searcher, self._vector = field, searcher, vector
+    def __init__(
+        self, field: str, kind: str, searcher: DenseSearcher, vector: Float32s | None
+    ) -> None:
+        self._field, self._kind = field, kind
+        self._searcher, self._vector = searcher, vector
 
     def search(self, k: int, allowed: Sequence[Bitmap] | None) -> Ranked:
         """The k most similar docs that have a vector."""
@@ -126,7 +129,7 @@ class DenseLeg:
 
     def describe(self) -> dict[str, Any]:
         """Field and index."""
-        return {"leg": self.name, "field": self._field, "index": "exact"}
+        return {"leg": self.name, "field": self._field, "index": self._kind}
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,7 @@ class Searcher:
         self._encoder, self._encoder_field = encoder, encoder_field
         self.bases = bases_of(self.parts)
         self._lexical: dict[str, LexicalSearcher] = {}
-        self._dense: dict[str, ExactSearcher] = {}
+        self._dense: dict[str, DenseSearcher] = {}
 
     # ------------------------------------------------------------------ docs
 
@@ -207,7 +210,7 @@ class Searcher:
         result = np.empty(len(docs), dtype=object)
         for i, doc in enumerate(docs.tolist()):
             part, local = self.locate(doc)
-            result[i] = part.segment.ids.id(local)
+            result[i] = part.segment.id(local)
         return result
 
     # ------------------------------------------------------------------ legs
@@ -224,16 +227,23 @@ class Searcher:
             found = self._lexical[group.name] = LexicalSearcher(parts, BM25Scorer())
         return found
 
-    def _dense_searcher(self, field: str) -> ExactSearcher:
-        from rank_retrieve.dense import DensePart, ExactSearcher
+    def _dense_searcher(self, field: str) -> DenseSearcher:
+        from rank_retrieve.dense import IndexPart
+        from rank_retrieve.dense.indexes import searcher_over
 
         found = self._dense.get(field)
         if found is None:
             parts = [
-                DensePart(p.segment.vectors(field), base, p.live, p.segment.n_docs)
+                IndexPart(
+                    p.segment.vectors(field),
+                    base,
+                    p.live,
+                    p.segment.n_docs,
+                    p.segment.graph(field),
+                )
                 for p, base in zip(self.parts, self.bases, strict=False)
             ]
-            found = self._dense[field] = ExactSearcher(parts, self._schema.vectors[field].metric)
+            found = self._dense[field] = searcher_over(parts, self._schema.vectors[field])
         return found
 
     def _lexical_leg(self, text: str) -> LexicalLeg:
@@ -256,7 +266,7 @@ class Searcher:
             vector = as_query(request.vector, spec.dim, spec.metric, field)
         else:
             vector = self._encoded_query(request.text or "", field)
-        return DenseLeg(field, self._dense_searcher(field), vector)
+        return DenseLeg(field, spec.kind, self._dense_searcher(field), vector)
 
     def _encoded_query(self, text: str, field: str) -> Float32s | None:
         if self._encoder is None:
@@ -407,7 +417,6 @@ def _matching_rows(predicate: Predicate, part: LiveSegment) -> Bitmap:
     docs = [
         doc
         for doc in range(segment.n_docs)
-        if part.is_live(doc)
-        and predicate.matches({"id": segment.ids.id(doc), **segment.stored(doc)})
+        if part.is_live(doc) and predicate.matches({"id": segment.id(doc), **segment.stored(doc)})
     ]
     return Bitmap.from_docs(segment.n_docs, docs)

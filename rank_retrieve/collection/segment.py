@@ -6,11 +6,12 @@
     documents, documents.*       stored bodies                         collection.documents
     terms.* postings.* ...       one inverted index a text group       lexical
     vectors.<field>*             vectors of one field                  dense
+    hnsw.<field>*                the graph over them, where asked for  dense
     encoded.<field>              docs whose vector the encoder made    here
     columns*                     metadata                              filters
 
 A segment in the memtable has the same sections in memory, except that its bodies stay in the
-records that the memtable holds anyway.
+records that the memtable holds anyway (`memtable_segment`).
 """
 
 from __future__ import annotations
@@ -24,22 +25,30 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import msgspec
 import numpy as np
 
-from rank_retrieve.collection.documents import DocumentBlocks, DocumentStore
+from rank_retrieve.collection.analysing import analysed
+from rank_retrieve.collection.documents import (
+    DOCUMENT_WORDS,
+    DocumentBlocks,
+    DocumentStore,
+)
 from rank_retrieve.collection.forward import joined
 from rank_retrieve.collection.ids import IdTable, write_ids
-from rank_retrieve.collection.record import Record, decode_body, texts_of, to_document
-from rank_retrieve.collection.schema import ID, Schema
+from rank_retrieve.collection.record import Record, decode_body, to_document
+from rank_retrieve.collection.schema import ID, Schema, TextGroup
 from rank_retrieve.errors import CorruptionError
+from rank_retrieve.persistence.segment import SegmentReader
 from rank_retrieve.types import Bitmap, Float32s, Int32s, Sections, SectionSink
 
 if TYPE_CHECKING:
     from rank_retrieve.analysis import Vocabulary
+    from rank_retrieve.dense.graph import Graph
     from rank_retrieve.dense.vectors import VectorColumn
     from rank_retrieve.filters.columns import Columns
     from rank_retrieve.lexical.invert import ForwardIndex
     from rank_retrieve.lexical.inverted_index import InvertedIndex
 
 SEGMENT_KIND = "collection-segment"
+SEGMENT_FLAGS = DOCUMENT_WORDS
 T = TypeVar("T")
 
 
@@ -62,6 +71,19 @@ class Bodies(Protocol):
         """All of them, in doc order."""
         ...
 
+    @property
+    def n_blocks(self) -> int:
+        """In how many blocks they lie."""
+        ...
+
+    def first_of(self, block: int) -> int:
+        """The first doc of a block."""
+        ...
+
+    def bodies_of(self, block: int) -> Iterator[bytes | memoryview]:
+        """The bodies of one block, in doc order."""
+        ...
+
 
 class RecordBodies:
     """Bodies that are still in memory."""
@@ -77,6 +99,19 @@ class RecordBodies:
         """All of them, in doc order."""
         return (record.body for record in self._records)
 
+    @property
+    def n_blocks(self) -> int:
+        """All of them are one block."""
+        return 1
+
+    def first_of(self, block: int) -> int:
+        """Doc 0."""
+        return 0
+
+    def bodies_of(self, block: int) -> Iterator[bytes]:
+        """All of them."""
+        return self.bodies()
+
 
 # --------------------------------------------------------------------------- writing
 
@@ -86,54 +121,53 @@ class Contents:
     """What a segment is made from: records, and what analysis made of them, in doc order.
 
     forwards: per text group, the documents' tokens, numbered by `vocabularies[group]`.
-    metadata: the undeclared fields of each document, with its id.
     """
 
+    schema: Schema
     records: list[Record]
     forwards: dict[str, ForwardIndex]
-    metadata: list[dict[str, Any]]
 
     @property
     def vector_fields(self) -> list[str]:
         """The fields in which some document has a vector, sorted, so that equal documents make
         equal segments however they came together.
         """
+        if not self.schema.vectors:
+            return []
         return sorted({name for record in self.records for name in record.vectors})
+
+    def metadata(self) -> list[dict[str, Any]]:
+        """What filters see of each document: its id and the fields that are not declared."""
+        return [
+            metadata_of(self.schema, record.id, decode_body(record.body, "<memory>"))
+            for record in self.records
+        ]
 
     @classmethod
     def of(
         cls, schema: Schema, records: list[Record], vocabularies: Mapping[str, Vocabulary]
     ) -> Contents:
         """Analyse records."""
-        from rank_retrieve.lexical.invert import ForwardIndex
-
-        bodies = [decode_body(record.body, "<memory>") for record in records]
-        forwards = {}
-        for group in schema.groups:
-            texts = [text for body in bodies for text in texts_of(body, group.fields)]
-            runs = vocabularies[group.name].analyze(texts)
-            forwards[group.name] = ForwardIndex(runs.tokens, runs.offsets, len(group.fields))
-        metadata = [
-            metadata_of(schema, record.id, body)
-            for record, body in zip(records, bodies, strict=True)
-        ]
-        return cls(records, forwards, metadata)
+        forwards = {
+            group.name: analysed(records, group, vocabularies[group.name])
+            for group in schema.groups
+        }
+        return cls(schema, records, forwards)
 
     @classmethod
     def concatenate(cls, parts: Sequence[tuple[Contents, Bitmap | None]]) -> Contents:
-        """The live documents of several contents of one vocabulary, in order."""
+        """The live documents of several contents of one vocabulary, in order; one at least."""
         kept = [
             (part, np.arange(len(part.records)) if live is None else live.to_docs())
             for part, live in parts
         ]
-        groups = list(parts[0][0].forwards) if parts else []
         return cls(
+            parts[0][0].schema,
             [part.records[doc] for part, docs in kept for doc in docs.tolist()],
             {
                 group: joined([(part.forwards[group], docs) for part, docs in kept])
-                for group in groups
+                for group in parts[0][0].forwards
             },
-            [part.metadata[doc] for part, docs in kept for doc in docs.tolist()],
         )
 
 
@@ -144,54 +178,79 @@ def metadata_of(schema: Schema, identity: str, body: Mapping[str, Any]) -> dict[
 
 def write_segment(
     sink: SectionSink,
-    schema: Schema,
     contents: Contents,
     vocabularies: Mapping[str, Vocabulary],
-    blocks: Future[DocumentBlocks] | None,
+    blocks: Future[DocumentBlocks],
 ) -> None:
-    """Write every section of a segment; without `blocks` for a segment of the memtable."""
-    meta = SegmentMeta(
-        len(contents.records), [group.name for group in schema.groups], contents.vector_fields
-    )
+    """Write every section of a segment."""
+    from rank_retrieve.dense.indexes import index_kind
+
+    write_meta(sink, contents)
+    write_ids_of(sink, contents)
+    for group in contents.schema.groups:
+        write_text_group(sink, group, contents, vocabularies[group.name])
+    for name in contents.vector_fields:
+        column = _written_vectors(sink, name, contents.records)
+        kind = index_kind(contents.schema.vectors[name])
+        if kind.wants(column.n):
+            kind.write(sink, name, column, contents.schema.vectors[name])
+        write_encoded_docs(sink, name, contents.records)
+    write_columns_of(sink, contents)
+    blocks.result().write(sink)
+
+
+def write_meta(sink: SectionSink, contents: Contents) -> None:
+    """What the segment says of itself."""
+    groups = [group.name for group in contents.schema.groups]
+    meta = SegmentMeta(len(contents.records), groups, contents.vector_fields)
     sink.add("meta", msgspec.msgpack.encode(meta))
-    _write_structures(sink, schema, contents, vocabularies)
-    if blocks is not None:
-        blocks.result().write(sink)
 
 
-def _write_structures(
-    sink: SectionSink,
-    schema: Schema,
-    contents: Contents,
-    vocabularies: Mapping[str, Vocabulary],
+def write_ids_of(sink: SectionSink, contents: Contents) -> None:
+    """The ids."""
+    write_ids(sink, [record.id for record in contents.records])
+
+
+def write_text_group(
+    sink: SectionSink, group: TextGroup, contents: Contents, vocabulary: Vocabulary
 ) -> None:
-    """All sections except `meta` and the bodies."""
-    from rank_retrieve.filters.columns import write_columns
+    """The inverted index of one text group."""
     from rank_retrieve.lexical import write_inverted_index
 
-    write_ids(sink, [record.id for record in contents.records])
-    for group in schema.groups:
-        write_inverted_index(
-            sink,
-            group.name,
-            contents.forwards[group.name],
-            *vocabularies[group.name].arena(),
-            group.field_units,
-            group.scale,
-        )
-    for name in contents.vector_fields:
-        _write_vector_field(sink, name, contents.records)
-    write_columns(sink, contents.metadata)
+    write_inverted_index(
+        sink,
+        group.name,
+        contents.forwards[group.name],
+        *vocabulary.arena(),
+        group.field_units,
+        group.scale,
+    )
 
 
-def _write_vector_field(sink: SectionSink, name: str, records: Sequence[Record]) -> None:
+def write_columns_of(sink: SectionSink, contents: Contents) -> None:
+    """The metadata."""
+    from rank_retrieve.filters.columns import write_columns
+
+    write_columns(sink, contents.metadata())
+
+
+def write_vector_field(sink: SectionSink, name: str, records: Sequence[Record]) -> None:
+    """The vectors of one field."""
+    _written_vectors(sink, name, records)
+
+
+def _written_vectors(sink: SectionSink, name: str, records: Sequence[Record]) -> VectorColumn:
     from rank_retrieve.dense.vectors import write_vectors
 
     docs = [doc for doc, record in enumerate(records) if name in record.vectors]
     matrix = np.stack([records[doc].vectors[name] for doc in docs])
     some: Int32s | None = None if len(docs) == len(records) else np.array(docs, dtype=np.int32)
-    write_vectors(sink, name, matrix, some, len(records))
-    made = [doc for doc in docs if name in records[doc].encoded]
+    return write_vectors(sink, name, matrix, some, len(records))
+
+
+def write_encoded_docs(sink: SectionSink, name: str, records: Sequence[Record]) -> None:
+    """Which of a field's vectors the encoder made."""
+    made = [doc for doc, record in enumerate(records) if name in record.encoded]
     sink.add(f"encoded.{name}", Bitmap.from_docs(len(records), made).to_bytes())
 
 
@@ -233,12 +292,24 @@ class Segment:
             raise CorruptionError(self.name, 0, f"{self.n_docs} ids", str(len(table)))
         return table
 
+    def id(self, doc: int) -> str:
+        """The id of a doc."""
+        return self.ids.id(doc) if self._records is None else self._records[doc].id
+
     @property
     def bodies(self) -> Bodies:
         """The documents' stored bytes."""
         if self._records is not None:
             return RecordBodies(self._records)
         return self._once("documents", lambda: DocumentStore(self._sections, self.n_docs))
+
+    @property
+    def small(self) -> bool:
+        """Whether its documents are stored as small as they get; nothing is read for it."""
+        sections = self._sections
+        return isinstance(sections, SegmentReader) and bool(
+            sections.section_size("documents.words")
+        )
 
     def index(self, group: str) -> InvertedIndex:
         """The inverted index of one text group."""
@@ -274,6 +345,16 @@ class Segment:
 
         return self._once(f"vectors {field}", opener)
 
+    def graph(self, field: str) -> Graph | None:
+        """The graph over the vectors of one field, None where there is none."""
+        from rank_retrieve.dense.indexes import index_kind
+
+        column, spec = self.vectors(field), self.schema.vectors[field]
+        if column is None:
+            return None
+        kind = index_kind(spec)
+        return self._once(f"graph {field}", lambda: kind.open(self._sections, field, column, spec))
+
     def encoded(self, field: str) -> Bitmap:
         """The docs whose vector the encoder made."""
 
@@ -298,6 +379,9 @@ class Segment:
 
     def vectors_of(self, doc: int, *, encoded: bool) -> dict[str, Float32s]:
         """A document's vectors; without those that the encoder made unless asked for."""
+        if self._records is not None:
+            held = self._records[doc]
+            return {n: row for n, row in held.vectors.items() if encoded or n not in held.encoded}
         result = {}
         for field in self._meta.vectors:
             column = self.vectors(field)
@@ -312,7 +396,7 @@ class Segment:
 
     def document(self, doc: int) -> dict[str, Any]:
         """The document as it was put."""
-        return to_document(self.ids.id(doc), self.stored(doc), self.vectors_of(doc, encoded=False))
+        return to_document(self.id(doc), self.stored(doc), self.vectors_of(doc, encoded=False))
 
     def record(self, doc: int) -> Record:
         """The document in stored form, to be written again."""
@@ -327,7 +411,7 @@ def _read_meta(sections: Sections, schema: Schema) -> SegmentMeta:
     raw = sections.section("meta")
     try:
         meta = msgspec.msgpack.decode(raw, type=SegmentMeta)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CorruptionError(sections.origin, 0, "a segment's meta section", str(error)) from error
     fits = (
         0 <= meta.n_docs < 1 << 31

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rank_retrieve.collection.live import LiveSegment
+from rank_retrieve.collection.owner import Owner
 from rank_retrieve.collection.record import check_id
 from rank_retrieve.collection.schema import Schema
 from rank_retrieve.collection.search import Mode, Searcher, SearchRequest
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 class Snapshot:
     """Repeatable reads: later writes, flushes and compactions don't show here.
 
-    A snapshot may be shared by threads. Closing it (or leaving its `with` block) lets go of
-    the segments it holds.
+    A snapshot may be shared by threads, and outlives its database's handle. Closing it (or
+    leaving its `with` block) lets go of the segments it holds.
+
+    generation: of the published state that it was taken from.
     """
 
     def __init__(
@@ -33,16 +36,24 @@ class Snapshot:
         parts: Sequence[LiveSegment],
         encoder: Encoder | None,
         encoder_field: str | None,
-        check_open: Callable[[], None],
+        owner: Owner,
+        generation: int,
     ) -> None:
         self._searcher: Searcher | None = Searcher(schema, parts, encoder, encoder_field)
-        self._check_open = check_open
+        self._owner = owner
+        self.generation = generation
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._searcher is None
 
     def _open(self) -> Searcher:
-        self._check_open()
-        if self._searcher is None:
+        self._owner.check()
+        searcher = self._searcher  # once: another thread may close it meanwhile
+        if searcher is None:
             raise InvalidArgument("snapshot", "closed", "was closed", "take a new one")
-        return self._searcher
+        return searcher
 
     def search(
         self,
@@ -135,10 +146,9 @@ class Snapshot:
     def ids(self) -> Iterator[str]:
         """The ids of live documents, in order of insertion."""
         for part in self._open().parts:
-            table = part.segment.ids
             for doc in range(part.segment.n_docs):
                 if part.is_live(doc):
-                    yield table.id(doc)
+                    yield part.segment.id(doc)
 
     def documents(self) -> Iterator[dict[str, Any]]:
         """The live documents as they were put, in order of insertion."""

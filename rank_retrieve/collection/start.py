@@ -29,7 +29,8 @@ def open(  # noqa: A001 - the public name is fixed
     path: a directory; ":memory:" for a database that lives as long as its handle; or any
         `rank_retrieve.persistence.Directory`.
     mode: "w" reads and writes, makes the directory if there is none, and locks out other
-        writers; "r" reads, writes nothing at all, and needs no lock.
+        writers; "r" reads, writes nothing at all, and needs no lock; `refresh()` then shows
+        what a writer has done since.
     durability: when a write is acknowledged. "sync" and "group": when it survives power loss
         (concurrent writers share a sync). "async": when it survives a kill; it survives power
         loss `sync_interval_s` later. "none": at once; it is durable after flush, sync or close.
@@ -56,4 +57,5 @@ def open(  # noqa: A001 - the public name is fixed
         flush_bytes=flush_bytes,
         sync_interval_s=sync_interval_s,
         compaction=compaction,
+        owns_directory=not isinstance(path, Directory),
     )

@@ -113,8 +113,10 @@ class CollectionStore:
 
     def prepare(self, changes: Mapping[str, Change]) -> Prepared:
         """Look up what a batch replaces; reads, changes nothing. Raises CorruptionError."""
+        doomed: list[tuple[DiskSegment, list[int]]] = []
+        if not self.disk:
+            return Prepared(changes, doomed)
         names = [name.encode("utf-8") for name in changes]
-        doomed = []
         for part in self.disk:
             docs = part.visible.segment.ids.find_many(names)
             alive = [doc for doc in docs[docs >= 0].tolist() if part.is_live(doc)]
@@ -128,10 +130,7 @@ class CollectionStore:
         for part, docs in prepared.doomed:
             part.doom(docs)
             replaced += len(docs)
-        for identity, record in prepared.changes.items():
-            replaced += self.memtable.remove(identity)
-            if record is not None:
-                self.memtable.put(record)
+        replaced += self.memtable.apply(prepared.changes)
         self.dirty = True
         self._visible = None
         return replaced
@@ -161,3 +160,8 @@ class CollectionStore:
         self._visible = None
         # or the space of the old files would be taken until the next search
         self.view = self.view_parts = None
+
+    def let_go(self) -> None:
+        """Drop the segments, of a collection whose database was closed."""
+        self.disk, self.memtable = [], Memtable(self.schema, {})
+        self._visible = self.view = self.view_parts = None

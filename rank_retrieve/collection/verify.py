@@ -1,14 +1,36 @@
-"""Reading everything that is stored and comparing it with what it claims to be."""
+"""Reading everything that is stored and comparing it with what it claims to be.
+
+every file       size, header, footer, the checksum of every section, zeros between them
+posting lists    decoded: ascending docs, frequencies that add up to the stored lengths,
+document frequencies and totals; terms ascending and numbered in order
+deletions        the statistics of deleted documents, counted again from the lists
+ids              each found again by its hash; no id alive twice in a collection
+documents        every body decoded
+columns          made again from the bodies, and every value compared
+vectors          norms computed again; which the encoder made
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rank_retrieve.collection.live import LiveSegment
+from rank_retrieve.collection.record import decode_body
+from rank_retrieve.collection.segment import metadata_of
 from rank_retrieve.errors import CorruptionError, NotFound
 from rank_retrieve.persistence import Directory, SegmentReader
 from rank_retrieve.persistence.manifest import CollectionEntry, FileEntry
+from rank_retrieve.types import MemorySections
+
+if TYPE_CHECKING:
+    from rank_retrieve.filters.columns import Column, Part
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -55,39 +77,175 @@ def open_files(
             readers.append(SegmentReader.open(directory, file.name, kind=None, expected=file))
         except (CorruptionError, NotFound) as error:
             report.problems.append(str(error))
+        except OSError as error:
+            report.problems.append(f"{file.name} cannot be read: {error}")
     return readers, report
 
 
 def verify_all(
-    parts: Iterable[LiveSegment], readers: Iterable[SegmentReader], report: VerifyReport
+    collections: Iterable[Sequence[LiveSegment]],
+    readers: Iterable[SegmentReader],
+    report: VerifyReport,
 ) -> VerifyReport:
-    """Read all of these files and segments."""
+    """Read all of these files, and the segments of each of these collections."""
     for reader in readers:
         try:
             reader.verify()
         except CorruptionError as error:
             report.problems.append(str(error))
-    for part in parts:
-        verify_segment(part, report)
+    for parts in collections:
+        for part in parts:
+            verify_segment(part, report)
+        if parts:
+            _checked(_ids_are_alive_once, parts, report)
     return report
 
 
 def verify_segment(part: LiveSegment, report: VerifyReport) -> None:
-    """Open every structure of a segment, decode every document, find every id again."""
-    segment = part.segment
+    """Read every structure of a segment; damage to one does not hide what is wrong with others."""
     report.count("segments")
+    for check in CHECKS:
+        _checked(check, part, report)
+
+
+def _checked(check: Callable[[T, VerifyReport], None], subject: T, report: VerifyReport) -> None:
     try:
-        for group in segment.schema.groups:
-            segment.index(group.name)
-        for name in segment.schema.vectors:
-            if segment.vectors(name) is not None:
-                segment.encoded(name)
-        _ = segment.columns
-        for doc in range(segment.n_docs):
-            identity = segment.ids.id(doc)
-            if segment.ids.find(identity) != doc:
-                report.problems.append(f"{segment.name}: id {identity!r} of doc {doc} is not found")
-            segment.stored(doc)
-            report.count("documents")
+        check(subject, report)
     except CorruptionError as error:
-        report.problems.append(str(error))
+        if str(error) not in report.problems:  # checks share structures
+            report.problems.append(str(error))
+
+
+def _lists(part: LiveSegment, report: VerifyReport) -> None:
+    for group in part.segment.schema.groups:
+        index = part.segment.index(group.name)
+        index.verify()
+        report.count("posting lists", index.n_terms)
+
+
+def _deletions(part: LiveSegment, report: VerifyReport) -> None:
+    from rank_retrieve.lexical import DeletedStatistics
+
+    for group in part.segment.schema.groups:
+        index = part.segment.index(group.name)
+        stored = part.deleted.get(group.name) or DeletedStatistics.none()
+        counted = DeletedStatistics.recount(index, part.live_docs)
+        same = (
+            (stored.n_docs, stored.total_length) == (counted.n_docs, counted.total_length)
+            and np.array_equal(stored.ordinals, counted.ordinals)
+            and np.array_equal(stored.counts, counted.counts)
+        )
+        if not same:
+            report.problems.append(
+                f"{part.segment.name}: the statistics of {counted.n_docs} deleted documents"
+                f" of {group.name} are not those of its posting lists"
+            )
+
+
+def _ids(part: LiveSegment, report: VerifyReport) -> None:
+    segment = part.segment
+    if not len(segment.ids):
+        return
+    raw = [segment.ids.id(doc).encode() for doc in range(segment.n_docs)]
+    for doc in np.flatnonzero(segment.ids.find_many(raw) != np.arange(len(raw))).tolist():
+        identity = raw[doc].decode()
+        report.problems.append(f"{segment.name}: id {identity!r} of doc {doc} is not found")
+
+
+def _ids_are_alive_once(parts: Sequence[LiveSegment], report: VerifyReport) -> None:
+    hashes = [part.segment.ids.chosen(part.live)[2] for part in parts]
+    values, counts = np.unique(np.concatenate(hashes), return_counts=True)
+    shared = values[counts > 1]
+    if not len(shared):
+        return
+    # equal hashes may be of different ids
+    seen: dict[str, str] = {}
+    for part, found in zip(parts, hashes, strict=True):
+        docs = part.live_docs.to_docs()
+        for doc in docs[np.isin(found, shared)].tolist():
+            identity = part.segment.ids.id(doc)
+            if identity in seen:
+                report.problems.append(
+                    f"{part.segment.name}: id {identity!r} is alive in {seen[identity]} too"
+                )
+            seen[identity] = part.segment.name
+
+
+def _documents(part: LiveSegment, report: VerifyReport) -> None:
+    segment = part.segment
+    for body in segment.bodies.bodies():
+        decode_body(body, segment.name)
+        report.count("documents")
+
+
+def _columns(part: LiveSegment, report: VerifyReport) -> None:
+    from rank_retrieve.filters.columns import Columns, write_columns
+
+    segment = part.segment
+    metadata = [
+        metadata_of(segment.schema, segment.ids.id(doc), decode_body(body, segment.name))
+        for doc, body in enumerate(segment.bodies.bodies())
+    ]
+    made = MemorySections(segment.name)
+    write_columns(made, metadata)
+    expected = Columns.open(made, n_docs=segment.n_docs)
+    found = segment.columns
+    wrong = sorted(set(expected.paths) ^ set(found.paths))
+    wrong += [path for path in expected.paths if path in found.paths and _differ(
+        expected.column(path), found.column(path), segment.n_docs)]  # fmt: skip
+    problem = f"{segment.name}: metadata differs from the documents in "
+    report.problems += [f"{problem}column {path!r}" for path in wrong]
+    docs = expected.row_docs()
+    same_rows = np.array_equal(docs, found.row_docs()) and (
+        list(expected.rows(docs)) == list(found.rows(docs))
+    )
+    if not same_rows or expected.complete != found.complete:
+        report.problems.append(f"{problem}rows")
+    report.count("columns", len(expected.paths))
+
+
+def _differ(one: Column | None, other: Column | None, n_docs: int) -> bool:
+    if one is None or other is None or set(one.parts) != set(other.parts):
+        return True
+    return any(
+        not np.array_equal(a, b)
+        for kind in one.parts
+        for a, b in zip(
+            _values(one.parts[kind], n_docs), _values(other.parts[kind], n_docs), strict=True
+        )
+    )
+
+
+def _values(part: Part, n_docs: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The docs of a part and what they have, however both are stored."""
+    values = part.values
+    docs = np.arange(n_docs, dtype=np.uint32) if part.docs is None else part.docs
+    if part.present is not None:
+        docs = docs[part.present]
+        values = values[part.present] if len(values) else values
+    if part.dictionary is not None:
+        entries = np.array([part.dictionary[code] for code in range(len(part.dictionary))], "O")
+        return docs, entries[values.astype(np.int64)]
+    if values.dtype.kind == "f":
+        return docs, values.view("u8")
+    return docs, values.astype("O") * part.unit + part.base
+
+
+def _vectors(part: LiveSegment, report: VerifyReport) -> None:
+    from rank_retrieve.dense.validate import row_norms
+
+    segment = part.segment
+    for name in segment.schema.vectors:
+        column = segment.vectors(name)
+        if column is None:
+            continue
+        segment.encoded(name)
+        segment.graph(name)
+        if not np.array_equal(row_norms(np.ascontiguousarray(column.vectors)), column.norms):
+            report.problems.append(f"{segment.name}: norms of {name!r} are not those of its rows")
+        report.count("vectors", column.n)
+
+
+CHECKS: tuple[Callable[[LiveSegment, VerifyReport], None], ...] = (
+    _lists, _deletions, _ids, _documents, _columns, _vectors,
+)  # fmt: skip

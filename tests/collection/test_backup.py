@@ -1,9 +1,12 @@
 """Backups into one file, and databases made of them, or of nothing else."""
 
+import errno
 import hashlib
+import os
 import random
 import shutil
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -266,3 +269,79 @@ def test_a_segment_damaged_before_the_backup_is_found_by_the_restore(
     with pytest.raises(rr.CorruptionError, match=segment.name):
         rr.restore(tmp_path / "a.rra", tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+def test_a_disk_that_fails_at_any_write_leaves_no_half_target(
+    code: int, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = 0
+
+    def failing(write: Callable[[int, Any], int]) -> Callable[[int, Any], int]:
+        def call(fd: int, data: Any) -> int:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise OSError(code, os.strerror(code))
+            return write(fd, data)
+
+        return call
+
+    rr.restore(made, tmp_path / "db")
+    attempts = {
+        "restored": lambda: rr.restore(made, tmp_path / "target"),
+        "copied": lambda: rr.restore(tmp_path / "db", tmp_path / "target"),
+        "repaired": lambda: rr.repair(tmp_path / "db", tmp_path / "target"),
+    }
+    for function in (os.write, os.writev):
+        monkeypatch.setattr(os, function.__name__, failing(function))
+    for name, attempt in attempts.items():
+        failures = 0
+        for number in range(1, 1_000):
+            left = number
+            try:
+                attempt()
+            except (OSError, rr.RankRetrieveError):
+                failures += 1
+                assert sorted(path.name for path in tmp_path.iterdir()) == ["db"], (name, number)
+            if left > 0:
+                break
+        assert failures > 3, name
+        left = 0
+        assert ids(tmp_path / "target") == IDS
+        shutil.rmtree(tmp_path / "target")
+
+
+def test_what_is_neither_file_nor_folder_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for source in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(rr.InvalidArgument, match="neither a file nor a folder"):
+            rr.restore(source, tmp_path / "target")
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_link_in_the_place_of_the_target_is_not_followed(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for name in ("link", "dangling"):
+        with pytest.raises(rr.InvalidArgument, match="is there already"):
+            rr.restore(made, tmp_path / name)
+        with pytest.raises(rr.AlreadyExists):
+            rr.backup(MemoryDirectory(), tmp_path / name)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_file_of_the_archive_that_links_out_of_a_folder_is_not_followed(
+    made: Path, tmp_path: Path
+) -> None:
+    """A folder whose segment was replaced by a link is not read through it."""
+    rr.restore(made, tmp_path / "db")
+    (segment,) = (tmp_path / "db").glob("segment-*")
+    segment.rename(tmp_path / "moved")
+    segment.symlink_to(tmp_path / "moved")
+    with pytest.raises(rr.RankRetrieveError):
+        rr.backup(tmp_path / "db", tmp_path / "b.rra")
+    with pytest.raises(rr.RankRetrieveError):
+        rr.restore(tmp_path / "db", tmp_path / "target")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["db", "moved"]

@@ -10,7 +10,7 @@ import pytest
 
 import rank_retrieve as rr
 from rank_retrieve.collection import checkpoint as checkpoint_module
-from rank_retrieve.persistence import FSDirectory, SegmentReader, folders
+from rank_retrieve.persistence import FSDirectory, MemoryDirectory, SegmentReader, folders
 from rank_retrieve.persistence import manifest as manifests
 from rank_retrieve.persistence.checkpoints import (
     CheckpointInfo,
@@ -19,6 +19,7 @@ from rank_retrieve.persistence.checkpoints import (
     fill_checkpoint,
 )
 from rank_retrieve.testing.crash_directory import CrashDirectory
+from rank_retrieve.testing.fault_directory import FaultDirectory
 
 FIELDS: dict[str, Any] = {"text": rr.Text(), "vector": rr.Vector(dim=2)}
 
@@ -156,9 +157,41 @@ def test_names_are_used_once_and_unknown_ones_list_the_known(path: Path) -> None
         assert [found.name for found in db.checkpoints()] == ["kept"]
 
 
-def test_a_database_in_memory_is_told_to_make_a_backup() -> None:
-    with rr.open(":memory:") as db, pytest.raises(rr.InvalidArgument, match="backup"):
+def test_a_database_in_memory_has_checkpoints_that_are_restored_to_a_path(tmp_path: Path) -> None:
+    with rr.open(":memory:") as db:
+        documents = db.create_collection("c", fields=FIELDS)
+        documents.put_many(document(i) for i in range(3))
+        db.checkpoint("kept")
+        documents.put(document(3))
+        documents.delete("0")
+        assert [(found.name, found.documents) for found in db.checkpoints()] == [("kept", 3)]
+        rr.restore((db, "kept"), tmp_path / "new")
+        db.drop_checkpoint("kept")
+        assert db.checkpoints() == []
+        assert list(documents.ids()) == ["1", "2", "3"]
+    assert ids(tmp_path / "new") == ["0", "1", "2"]
+
+
+def test_a_database_in_a_directory_without_folders_is_told_to_make_a_backup() -> None:
+    with (
+        rr.open(FaultDirectory(MemoryDirectory())) as db,
+        pytest.raises(rr.InvalidArgument, match=r"without folders.*backup"),
+    ):
         db.checkpoint("x")
+
+
+def test_what_is_left_of_a_checkpoint_is_told_apart_and_can_be_dropped(
+    path: Path, tmp_path: Path
+) -> None:
+    with rr.open(path) as db:
+        db.checkpoint("half")
+        (path / "checkpoints" / "half" / "manifest").unlink()
+        with pytest.raises(rr.NotFound, match="incomplete"):
+            rr.restore((db, "half"), tmp_path / "new")
+        db.drop_checkpoint("half")
+        assert not (path / "checkpoints" / "half").exists()
+        with pytest.raises(rr.NotFound, match="none yet"):
+            db.drop_checkpoint("half")
 
 
 def test_a_link_in_place_of_the_folder_is_never_followed(path: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import errno
 import random
 import threading
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 import rank_retrieve as rr
 from rank_retrieve.collection import compaction
+from rank_retrieve.collection.documents import SMALL, stream_documents
 from rank_retrieve.collection.merge_policy import MergePolicy
 from rank_retrieve.persistence import manifest as manifests
 from rank_retrieve.persistence.directory import FSDirectory
@@ -92,9 +94,21 @@ def test_the_space_of_deleted_documents_is_free_again(tmp_path: Path) -> None:
 def test_compacting_what_is_compact_writes_nothing(tmp_path: Path) -> None:
     with filled(tmp_path, segments=1) as db:
         generation = db.info()["generation"]
+        db.compact()  # a flush compresses quickly: once it pays to write its segment again
+        assert db.info()["generation"] == generation + 1
         db.compact()
         db.compact()
-        assert db.info()["generation"] == generation
+        assert db.info()["generation"] == generation + 1
+
+
+def test_segments_of_flushes_and_merges_are_refused_by_who_does_not_know_words(
+    tmp_path: Path,
+) -> None:
+    with filled(tmp_path, segments=2) as db:
+        for _ in range(2):
+            headers = [file.read_bytes()[10:12] for file in tmp_path.glob("segment-*")]
+            assert headers == [b"\x01\x00"] * n_segments(db)
+            db.compact()
 
 
 def test_compacting_nothing_is_fine() -> None:
@@ -256,6 +270,25 @@ def test_a_progress_callback_that_raises_leaves_everything_as_it_was(
         assert n_segments(db) == 1
 
 
+def test_an_error_of_the_callback_while_documents_stream_is_not_one_of_the_disk(
+    tmp_path: Path,
+) -> None:
+    with rr.open(tmp_path, compaction="manual", durability="none") as db:
+        documents = db.create_collection("c", fields=FIELDS)
+        documents.put_many({"id": str(i), "text": "word " * 9_000} for i in range(9))
+        documents.flush()
+
+        def progress(stage: str, at: int, total: int) -> None:
+            if stage == "documents" and 0 < at < total:
+                raise BrokenPipeError
+
+        with pytest.raises(BrokenPipeError):
+            documents.compact(progress)
+        documents.put(doc(77))  # not poisoned
+        documents.compact()
+        assert len(documents) == 10
+
+
 def test_a_full_disk_leaves_the_old_segments_and_compact_can_be_called_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,6 +341,45 @@ def test_many_flushes_leave_few_segments(tmp_path: Path) -> None:
         assert list(documents.ids()) == [f"d{number}" for number in range(60)]
         assert documents.verify().ok
     assert orphans(tmp_path) == ()
+
+
+def test_space_comes_back_by_itself_in_proportion_to_deletes(tmp_path: Path) -> None:
+    rng = random.Random(4)
+    with rr.open(tmp_path, durability="none") as db:
+        db._compaction.policy = MergePolicy(floor_bytes=1_000)
+        documents = db.create_collection("c", fields={"text": rr.Text()})
+        for start in range(0, 1_000, 250):
+            documents.put_many(
+                {"id": str(i), "text": "word", "noise": rng.randbytes(300)}
+                for i in range(start, start + 250)
+            )
+            documents.flush()
+        sizes = [documents.info()["segment_bytes"]]
+        for gone in (range(0, 1_000, 2), range(1, 1_000, 4)):
+            batch = rr.WriteBatch()
+            for i in gone:
+                batch.delete(str(i))
+            documents.write(batch)
+            documents.flush()
+            db._compaction.wait()
+            sizes.append(documents.info()["segment_bytes"])
+        assert sizes[1] < 0.55 * sizes[0]
+        assert sizes[2] < 0.30 * sizes[0]
+        assert len(documents) == 250
+        assert documents.verify().ok
+
+
+def test_documents_larger_than_memory_may_be_are_streamed_through_a_merge(tmp_path: Path) -> None:
+    rng = random.Random(6)
+    writer = SegmentWriter(FSDirectory(tmp_path), "s.rrs", kind="t")
+    bodies = (rng.randbytes(1 << 18) for _ in range(200))  # 50 MiB
+    tracemalloc.start()
+    try:
+        stream_documents(writer, None, bodies, SMALL)
+        assert tracemalloc.get_traced_memory()[1] < 12 << 20
+    finally:
+        tracemalloc.stop()
+    assert writer.finish().size > 50 << 20
 
 
 def test_by_hand_means_never_by_itself(tmp_path: Path) -> None:

@@ -13,7 +13,12 @@ import pytest
 
 import rank_retrieve as rr
 from rank_retrieve.persistence import MemoryDirectory
-from rank_retrieve.testing.fault_directory import Fault, FaultDirectory, FaultKind
+from rank_retrieve.testing.fault_directory import (
+    Fault,
+    FaultDirectory,
+    FaultKind,
+    failing_files,
+)
 
 FIELDS: dict[str, Any] = {"text": rr.Text(analyzer="simple")}
 
@@ -57,14 +62,14 @@ def take(db: rr.Database, step: str, after: dict[str, Any]) -> None:
         db.close()
 
 
-def stored(directory: MemoryDirectory) -> dict[str, int] | None:
+def stored(directory: MemoryDirectory, field: str = "n") -> dict[str, Any] | None:
     """What the next opening finds; None when there is no collection yet."""
     with rr.open(directory) as db:
         if "c" not in db:
             return None
         documents = db.get_collection("c")
         assert documents.verify().ok
-        return {d["id"]: d["n"] for d in documents.documents()}
+        return {d["id"]: d[field] for d in documents.documents()}
 
 
 def run(fault: Fault | None) -> tuple[FaultDirectory, int, int]:
@@ -226,12 +231,174 @@ def test_a_committed_put_returns_though_the_flush_behind_it_fails(
     with monkeypatch.context() as patch:
         patch.setattr(flush, "_write_memtable", full)
         documents.put({"id": "a", "text": "word"})
+        for write in (lambda: documents.put({"id": "b", "text": "word"}), db.flush, documents.sync):
+            with pytest.raises(rr.ReadOnlyError, match=r"flush behind .* no space .* resume\(\)"):
+                write()
+        stopped = db.info()["writing_stopped"]
+        assert stopped.startswith("until resume(): the flush behind an earlier write failed, no sp")
         with pytest.raises(rr.ResourceExhausted):
-            db.flush()
+            db.resume()
+        with pytest.raises(rr.ReadOnlyError, match="flush behind"):
+            documents.delete("a")
     assert documents.search("word").ids.tolist() == ["a"]
+    assert documents.info()["memtable_documents"] == 1
+    db.resume()
+    assert documents.info()["memtable_documents"] == 0
+    assert "writing_stopped" not in db.info()
+    documents.put({"id": "c", "text": "word"})
     db.close()
     with rr.open(tmp_path / "db") as again:
-        assert list(again.get_collection("c").ids()) == ["a"]
+        assert list(again.get_collection("c").ids()) == ["a", "c"]
+
+
+def test_closing_a_handle_that_refuses_writes_makes_durable_what_was_acknowledged() -> None:
+    directory = FaultDirectory(MemoryDirectory())
+    db = rr.open(directory, durability="none", compaction="manual")
+    documents = db.create_collection("c", fields=FIELDS)
+    documents.put({"id": "a", "text": "word", "n": 1})
+    directory.fault = Fault(FaultKind.ENOSPC, directory.count(FaultKind.ENOSPC) + 1, sticky=True)
+    with pytest.raises(rr.NotCommitted):
+        documents.put({"id": "b", "text": "word", "n": 2})
+    before = directory.performed.count("sync")
+    db.close()
+    assert directory.performed.count("sync") > before, "the disk is full, but takes a sync"
+    assert isinstance(directory.inner, MemoryDirectory)
+    assert stored(directory.inner) == {"a": 1}
+
+
+def test_closing_says_when_what_was_acknowledged_cannot_be_made_durable() -> None:
+    directory = FaultDirectory(MemoryDirectory())
+    db = rr.open(directory, durability="none", compaction="manual")
+    documents = db.create_collection("c", fields=FIELDS)
+    documents.put({"id": "a", "text": "word", "n": 1})
+    directory.fault = Fault(FaultKind.ENOSPC, directory.count(FaultKind.ENOSPC) + 1)
+    with pytest.raises(rr.NotCommitted):
+        documents.put({"id": "b", "text": "word", "n": 2})
+    kind = FaultKind.SYNC_KEPT
+    directory.fault = Fault(kind, directory.count(kind) + 1, sticky=True)
+    with pytest.raises(rr.OutcomeUnknown):
+        db.close()
+    assert db.closed
+
+
+@pytest.mark.parametrize("kind", [FaultKind.EIO, FaultKind.READ_EIO, FaultKind.ENOSPC])
+def test_every_failing_operation_around_checkpoints_is_told(
+    kind: FaultKind, tmp_path: Path
+) -> None:
+    def take() -> None:
+        db.checkpoint("one")
+        assert [info.name for info in db.checkpoints()] == ["one"]
+        db.drop_checkpoint("one")
+
+    with rr.open(tmp_path / "db", compaction="manual") as db:
+        db.create_collection("c", fields=FIELDS).put({"id": "a", "text": "word"})
+        db.flush()
+        with failing_files() as faults:
+            take()
+        assert faults.count(kind) >= 5
+        for at in range(1, faults.count(kind) + 1):
+            with failing_files(Fault(kind, at)) as failing:
+                with suppress(rr.NotCommitted, rr.OutcomeUnknown, rr.CorruptionError):
+                    take()
+                assert failing.failed
+                with failing.off(), suppress(rr.NotFound):
+                    db.drop_checkpoint("one")
+        take()
+
+
+def test_every_failing_read_of_a_compaction_is_told() -> None:
+    directory = FaultDirectory(MemoryDirectory())
+    db = rr.open(directory, compaction="manual")
+    documents = db.create_collection("c", fields=FIELDS)
+    for name in "ab":
+        documents.put({"id": name, "text": "word"})
+        db.flush()
+    directory.fault = Fault(FaultKind.READ_EIO, directory.count(FaultKind.READ_EIO) + 1)
+    with pytest.raises(rr.PoisonedError):
+        documents.compact()
+    assert documents.search("word").ids.tolist() == ["a", "b"]
+    db.close()
+
+
+def test_resuming_before_there_is_space_refuses_writes_as_before() -> None:
+    directory = FaultDirectory(MemoryDirectory())
+    db = rr.open(directory, compaction="manual")
+    documents = db.create_collection("c", fields=FIELDS)
+    documents.put({"id": "a", "text": "word"})
+    directory.fault = Fault(FaultKind.ENOSPC, directory.count(FaultKind.ENOSPC) + 1, sticky=True)
+    with pytest.raises(rr.NotCommitted):
+        documents.put({"id": "b", "text": "word"})
+    for _ in range(2):
+        with pytest.raises(rr.ResourceExhausted, match="resume"):
+            db.resume()
+        with pytest.raises(rr.ReadOnlyError, match="the disk was full; free space"):
+            documents.put({"id": "b", "text": "word"})
+    directory.fault = None
+    db.resume()
+    documents.put({"id": "b", "text": "word"})
+    db.close()
+    assert stored(directory.inner, "id") == {"a": "a", "b": "b"}  # type: ignore[arg-type]
+
+
+def test_a_full_disk_while_the_log_rotates_can_be_resumed() -> None:
+    directory = FaultDirectory(MemoryDirectory())
+    db = rr.open(directory, compaction="manual")
+    documents = db.create_collection("c", fields=FIELDS)
+    documents.put({"id": "a", "text": "word", "n": 1})
+    before = directory.count(FaultKind.ENOSPC)
+    twin = FaultDirectory(MemoryDirectory())  # tells which operation creates the log's file
+    with rr.open(twin, compaction="manual") as other:
+        other.create_collection("c", fields=FIELDS).put({"id": "a", "text": "word", "n": 1})
+        assert twin.count(FaultKind.ENOSPC) == before
+        other.flush()
+    needing = [op for op in twin.performed if op in ("create", "write", "reserve", "rename")]
+    rotation = [n for n, op in enumerate(needing, 1) if op == "create" and n > before][1]
+    directory.fault = Fault(FaultKind.ENOSPC, rotation)
+    with pytest.raises(rr.ResourceExhausted, match="flush"):
+        db.flush()
+    with pytest.raises(rr.ReadOnlyError, match="the disk was full"):
+        documents.put({"id": "b", "text": "word", "n": 2})
+    db.resume()
+    documents.put({"id": "b", "text": "word", "n": 2})
+    db.close()
+    assert isinstance(directory.inner, MemoryDirectory)
+    assert stored(directory.inner) == {"a": 1, "b": 2}
+
+
+def test_a_damaged_segment_behind_a_put_stops_writing_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rank_retrieve.collection import flush
+
+    db = rr.open(tmp_path / "db", flush_bytes=1)
+    documents = db.create_collection("c", fields=FIELDS)
+
+    def damaged(*_: Any) -> None:
+        raise rr.CorruptionError("segment-1", 64, "a section", "another")
+
+    monkeypatch.setattr(flush, "_write_memtable", damaged)
+    documents.put({"id": "a", "text": "word"})
+    with pytest.raises(rr.ReadOnlyError, match="segment-1 at byte 64"):
+        documents.put({"id": "b", "text": "word"})
+    assert len(documents) == 1
+    db.close()
+
+
+def test_what_cannot_be_read_is_told_by_verify_and_refused_by_info() -> None:
+    directory = FaultDirectory(MemoryDirectory())
+    db = rr.open(directory, compaction="manual")
+    documents = db.create_collection("c", fields=FIELDS)
+    documents.put({"id": "a", "text": "word"})
+    db.flush()
+    directory.fault = Fault(FaultKind.READ_EIO, 1 + directory.count(FaultKind.READ_EIO), True)
+    report = db.verify()
+    assert len(report.problems) == 1
+    assert "cannot be read: [Errno 5]" in report.problems[0]
+    with pytest.raises(rr.CorruptionError, match="a folder that can be read"):
+        db.info()
+    assert documents.search("word").ids.tolist() == ["a"]
+    directory.fault = None
+    db.close()
 
 
 def test_a_damaged_id_table_refuses_a_put_before_the_log_has_it() -> None:

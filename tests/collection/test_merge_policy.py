@@ -98,6 +98,60 @@ def test_applying_the_answers_ends_and_keeps_every_live_byte(present: list[Segme
     assert sum(size.n_live for size in present) == live
 
 
+def apply(policy: MergePolicy, present: list[SegmentSize]) -> None:
+    """Merge until all is well; every merge stays within the budget."""
+    for _ in range(500):
+        chosen = policy.next_merge(present)
+        if chosen is None:
+            return
+        live = sum(present[position].live_bytes for position in chosen)
+        n_live = sum(present[position].n_live for position in chosen)
+        assert live <= policy.max_merged_bytes
+        present[chosen.start : chosen.stop] = [SegmentSize(live, n_live, n_live)] * bool(n_live)
+    raise AssertionError("the policy never comes to rest")
+
+
+@settings(deadline=None, max_examples=100)
+@given(present=st.lists(segments, max_size=60), budget=st.integers(1_000, 60_000))
+def test_segments_at_rest_are_few_or_neighbours_that_are_too_much_for_one_merge(
+    present: list[SegmentSize], budget: int
+) -> None:
+    policy = MergePolicy(fanout=4, max_segments=8, floor_bytes=64, max_merged_bytes=budget)
+    apply(policy, present)
+    live = sum(size.live_bytes for size in present)
+    assert len(present) <= max(policy.max_segments, 2 * live / budget + 1)
+    for size in present:
+        kept = size.deleted_share <= policy.deleted_share or size.nbytes < policy.floor_bytes
+        assert kept or size.live_bytes > budget
+
+
+def test_when_all_surplus_neighbours_are_too_much_fewer_of_them_are_merged() -> None:
+    policy = MergePolicy(fanout=99, max_segments=2, floor_bytes=1, max_merged_bytes=1_000)
+    assert policy.next_merge(sizes(400, 900, 300, 600)) == range(2, 4)
+    assert policy.next_merge(sizes(400, 300, 200, 300)) == range(1, 4)
+    assert policy.next_merge(sizes(600, 900, 600)) is None
+
+
+def test_deleting_a_half_gives_a_half_of_the_space_back() -> None:
+    rng = random.Random(5)
+    policy = MergePolicy(floor_bytes=1_000, max_merged_bytes=1 << 40)
+    present = sizes(*(rng.randrange(500, 200_000) for _ in range(30)))
+    apply(policy, present)
+    before = sum(size.nbytes for size in present)
+    present = [SegmentSize(s.nbytes, s.n_docs, s.n_live // 2) for s in present]
+    apply(policy, present)
+    assert sum(size.nbytes for size in present) <= 0.51 * before
+
+
+def test_ten_thousand_tiny_flushes_never_pile_up() -> None:
+    policy, present, most = MergePolicy(), sizes(200 << 20), 0
+    for _ in range(10_000):
+        present += sizes(3_000)
+        apply(policy, present)
+        most = max(most, len(present))
+    assert most <= 1 + 10 + 9  # the large one, those below 1 MiB, and those of the tier above
+
+
 def test_many_flushes_cost_few_rewrites_and_leave_few_segments() -> None:
     rng = random.Random(1)
     policy = MergePolicy(fanout=10, max_segments=40, floor_bytes=1_000)

@@ -217,6 +217,49 @@ def test_a_segment_cut_before_its_ids_is_lost_whole_and_named(path: Path) -> Non
     assert "all its documents" in report.lost[0]
 
 
+def prose(i: int) -> dict[str, Any]:
+    return {"id": str(i), "text": f"the cat of the house sat on mat number {i} " * 9, "n": i}
+
+
+@pytest.fixture
+def merged(tmp_path: Path) -> Path:
+    """A database of one merged segment, with documents coded as words."""
+    with rr.open(tmp_path / "db") as db:
+        documents = db.create_collection("c", fields=FIELDS)
+        for start in (0, 150):
+            documents.put_many(prose(i) for i in range(start, start + 150))
+            documents.flush()
+        documents.compact()
+        (part,) = db._stores["c"].disk
+        assert len(part.visible.segment.bodies.words) > 5  # type: ignore[attr-defined]
+    return tmp_path / "db"
+
+
+@pytest.mark.parametrize("cut_before", ["", "columns.0", "columns", "documents.first"])
+def test_documents_coded_as_words_are_found_without_a_table_of_contents(
+    merged: Path, cut_before: str
+) -> None:
+    def damage(path: Path) -> None:
+        (file,) = named(path, "segment")
+        end = section_start(file, cut_before) if cut_before else -40
+        file.write_bytes(file.read_bytes()[:end])
+
+    db, report = saved(merged, damage)
+    assert list(db.get_collection("c").documents()) == [prose(i) for i in range(300)]
+    assert report.lost == []
+    assert len(report.unproven["c"]) == 300
+
+
+def test_a_damaged_table_of_words_costs_the_bodies_and_is_named(merged: Path) -> None:
+    def damage(path: Path) -> None:
+        (file,) = named(path, "segment")
+        flip(file, section_start(file, "documents.words") + 30)
+
+    db, report = saved(merged, damage)
+    assert len(db.get_collection("c")) == 0
+    assert any("'documents.words'" in line for line in report.lost)
+
+
 def test_a_missing_segment_is_named(path: Path) -> None:
     gone = named(path, "segment")[-1].name
     db, report = saved(path, lambda path: (path / gone).unlink())

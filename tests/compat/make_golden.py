@@ -6,7 +6,8 @@ What it makes is committed and opened by `test_compat.py` for ever after. A chan
 gets a new version number and a new folder beside the old one, which stays as it is.
 
 The files are those of a database whose writer vanished: two segments with deletions, frames in
-the log above them, a trained encoder, and neither a lock file nor zeros written ahead.
+the log above them, a trained encoder, and neither a lock file nor zeros written ahead. From
+`format-1-words` on, also a collection whose segment was merged, with documents coded as words.
 """
 
 import sys
@@ -33,6 +34,21 @@ IN_LOG = {"id": "b6", "title": "Log", "text": "A cat in the log.", "vector": [0.
 NOTES = ["red apple pie", "green apple tart", "blue sky today", "the sky is grey", "apple sky"]
 
 
+PEOPLE = ["Ada", "Ben", "Chloé", "Dmitri", "Eva"]
+DEEDS = ["reads a book about the sea", "walks along the river", "mends the old clock",
+         "writes a letter to the editor", "listens to the rain"]  # fmt: skip
+TIMES = ["in the morning", "before the train leaves", "while the kettle boils", "every evening"]
+
+
+def story(number: int) -> dict[str, object]:
+    """A document of prose that others share their words with."""
+    text = " ".join(
+        f"{PEOPLE[(number + i) % 5]} {DEEDS[(number * 3 + i) % 5]} {TIMES[(number + i * 2) % 4]}."
+        for i in range(3)
+    )
+    return {"id": f"s{number}", "text": text, "page": number, "東京": "雨" * (number % 4)}
+
+
 def fill(db: rr.Database) -> None:
     """Everything that a format version has to carry."""
     books = db.create_collection(
@@ -54,6 +70,12 @@ def fill(db: rr.Database) -> None:
     db.flush()
     books.put_many(LATER)
     db.flush()
+    stories = db.create_collection("stories", fields={"text": rr.Text()})
+    stories.put_many(story(number) for number in range(40))
+    stories.flush()
+    stories.delete("s7")
+    stories.put(story(40))
+    stories.compact()
     books.delete("b4")
     db.flush()
     books.put(IN_LOG)

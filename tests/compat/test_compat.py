@@ -14,16 +14,28 @@ import pytest
 
 import rank_retrieve as rr
 
-GOLDEN = Path(__file__).parent / "format-1"
+COMPAT = Path(__file__).parent
 
 FILES = {
-    "deletions-0000000006.rrs": "4f3d904baee9276bf82899c698e92b7a",
-    "encoder-0000000001.rrs": "d37b57aabf7eff27e55f0c8700e718ac",
-    "manifest": "a8833a2032075ff94e2f3051f3daf84f",
-    "segment-0000000002.rrs": "dc4e9ff49e31311ca9dfa5b46d43bde1",
-    "segment-0000000003.rrs": "0f44245c5b67c71f7dbe95398561ef38",
-    "segment-0000000005.rrs": "10b5d8dea74a6947d9b6631263842f58",
-    "wal-0000000004.log": "e624cad3433e3ab85bd2ba1c78921361",
+    "format-1": {
+        "deletions-0000000006.rrs": "4f3d904baee9276bf82899c698e92b7a",
+        "encoder-0000000001.rrs": "d37b57aabf7eff27e55f0c8700e718ac",
+        "manifest": "a8833a2032075ff94e2f3051f3daf84f",
+        "segment-0000000002.rrs": "dc4e9ff49e31311ca9dfa5b46d43bde1",
+        "segment-0000000003.rrs": "0f44245c5b67c71f7dbe95398561ef38",
+        "segment-0000000005.rrs": "10b5d8dea74a6947d9b6631263842f58",
+        "wal-0000000004.log": "e624cad3433e3ab85bd2ba1c78921361",
+    },
+    "format-1-words": {
+        "deletions-0000000010.rrs": "4f3d904baee9276bf82899c698e92b7a",
+        "encoder-0000000001.rrs": "d37b57aabf7eff27e55f0c8700e718ac",
+        "manifest": "e57463a97f465eb2587b805a780dbe84",
+        "segment-0000000002.rrs": "0638eef7c48c2d1a397ca9d0eb25fe8e",
+        "segment-0000000003.rrs": "9cb09f8498e9bd666aa196ea2d4262ab",
+        "segment-0000000005.rrs": "540fe4c390df8a0d33b3ed2b9fa4695c",
+        "segment-0000000009.rrs": "97ebaadc4ba85fdbfa5a00f277762669",
+        "wal-0000000006.log": "c6340ac3675efd8022a36dcbcd74f779",
+    },
 }
 BOOKS = [
     {
@@ -64,7 +76,9 @@ def pairs(hits: rr.Hits) -> list[tuple[str, float]]:
 
 def check(db: rr.Database) -> None:
     assert db.verify().ok
-    assert db.list_collections() == ["books", "notes"]
+    assert db.list_collections()[:2] == ["books", "notes"]
+    if db.list_collections()[2:]:
+        check_stories(db.get_collection("stories"))
     books, notes = db.get_collection("books"), db.get_collection("notes")
     assert plain(books) == BOOKS
     assert plain(notes) == NOTES
@@ -103,23 +117,62 @@ def check(db: rr.Database) -> None:
     assert [books.count(where) for where in counts] == [1, 1, 4]
 
 
-def test_the_golden_files_are_those_that_were_frozen() -> None:
+def check_stories(stories: rr.Collection) -> None:
+    """Of a merged segment, whose documents are coded as words; in `format-1-words`."""
+    found = plain(stories)
+    assert [document["id"] for document in found] == [f"s{i}" for i in range(41) if i != 7]
+    assert found[6] == {
+        "id": "s6",
+        "text": "Ben writes a letter to the editor while the kettle boils."
+        " Chloé listens to the rain in the morning."
+        " Dmitri reads a book about the sea while the kettle boils.",
+        "page": 6,
+        "東京": "雨雨",
+    }
+    assert stories.get("s40") == found[-1]
+    hits = stories.search("kettle letters", k=3, mode="lexical")
+    assert hits.ids.tolist() == ["s14", "s34", "s2"]
+    assert stories.count({"東京": "雨"}) == 10
+
+
+@pytest.fixture(params=FILES)
+def golden(request: pytest.FixtureRequest) -> Path:
+    return COMPAT / str(request.param)
+
+
+def test_the_golden_files_are_those_that_were_frozen(golden: Path) -> None:
     found = {
         file.name: hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()
-        for file in GOLDEN.iterdir()
+        for file in golden.iterdir()
     }
-    assert found == FILES
+    assert found == FILES[golden.name]
 
 
-def test_format_1_is_read_with_its_documents_scores_and_vectors() -> None:
-    with rr.open(GOLDEN, mode="r") as db:
+def test_every_golden_database_is_listed() -> None:
+    assert {path.name for path in COMPAT.glob("format-*")} == set(FILES)
+
+
+def test_a_golden_database_is_read_with_its_documents_scores_and_vectors(golden: Path) -> None:
+    with rr.open(golden, mode="r") as db:
         check(db)
-    test_the_golden_files_are_those_that_were_frozen()
+    test_the_golden_files_are_those_that_were_frozen(golden)
+
+
+def test_documents_are_stored_as_the_name_says(golden: Path) -> None:
+    with rr.open(golden, mode="r") as db:
+        stores: Any = [
+            part.visible.segment.bodies for store in db._stores.values() for part in store.disk
+        ]
+        coded = [bool(store.words) for store in stores]
+        flagged = ["documents.words" in store._sections for store in stores]
+    assert any(coded) == all(flagged) == (golden.name == "format-1-words")
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_format_1_is_taken_over_by_a_writer(tmp_path: Path, times: int) -> None:
-    shutil.copytree(GOLDEN, tmp_path / "db")
+def test_a_golden_database_is_taken_over_by_a_writer(
+    golden: Path, tmp_path: Path, times: int
+) -> None:
+    shutil.copytree(golden, tmp_path / "db")
     for _ in range(times):
         with rr.open(tmp_path / "db") as db:
             check(db)
@@ -136,10 +189,21 @@ def test_format_1_is_taken_over_by_a_writer(tmp_path: Path, times: int) -> None:
         assert books.search("zebras").ids.tolist() == ["b8"]
 
 
-def test_format_1_can_be_backed_up_restored_and_repaired(tmp_path: Path) -> None:
-    rr.backup(GOLDEN, tmp_path / "a.rra")
+def test_a_golden_database_is_merged_into_the_form_of_today(golden: Path, tmp_path: Path) -> None:
+    shutil.copytree(golden, tmp_path / "db")
+    with rr.open(tmp_path / "db", compaction="manual") as db:
+        db.compact()
+        check(db)
+        assert [len(store.disk) for store in db._stores.values()] == [1] * len(db._stores)
+        assert all(store.disk[0].visible.segment.small for store in db._stores.values())
+
+
+def test_a_golden_database_can_be_backed_up_restored_and_repaired(
+    golden: Path, tmp_path: Path
+) -> None:
+    rr.backup(golden, tmp_path / "a.rra")
     rr.restore(tmp_path / "a.rra", tmp_path / "restored")
-    report = rr.repair(GOLDEN, tmp_path / "repaired")
+    report = rr.repair(golden, tmp_path / "repaired")
     assert report.complete
     for name in ("restored", "repaired"):
         with rr.open(tmp_path / name) as db:

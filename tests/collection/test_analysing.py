@@ -1,0 +1,60 @@
+import itertools
+
+import pytest
+
+from rank_retrieve.analysis import Vocabulary, get_analyzer
+from rank_retrieve.collection import analysing
+from rank_retrieve.collection.record import Record, to_record
+from rank_retrieve.collection.schema import Schema
+from rank_retrieve.errors import CorruptionError
+from rank_retrieve.types import Text
+
+ONE = Schema({"text": Text(analyzer="simple")})
+TWO = Schema({"title": Text(analyzer="simple"), "text-2": Text(analyzer="simple")})
+
+
+def terms_of(schema: Schema, records: list[Record]) -> list[list[bytes]]:
+    """The terms of each field of each record, one after the other."""
+    (group,) = schema.groups
+    vocabulary = Vocabulary(get_analyzer(group.analyzer))
+    forward = analysing.analysed(records, group, vocabulary)
+    terms, offsets = vocabulary.terms(), forward.offsets.tolist()
+    assert forward.n_docs == len(records)
+    return [
+        [terms[token] for token in forward.tokens[start:end].tolist()]
+        for start, end in itertools.pairwise(offsets)
+    ]
+
+
+def test_each_field_of_each_document_is_a_run_of_terms() -> None:
+    documents = [
+        {"id": "a", "title": "Red fox", "text-2": "runs, runs", "year": 1990},
+        {"id": "b", "text-2": None, "title": "Ötzi", "tags": ["x", {"y": b"z"}]},
+        {"id": "c"},
+    ]
+    records = [to_record(TWO, document) for document in documents]
+    assert terms_of(TWO, records) == [
+        [b"red", b"fox"], [b"runs", b"runs"], ["ötzi".encode()], [], [], [],
+    ]  # fmt: skip
+
+
+def test_a_group_of_one_field_reads_that_field_only() -> None:
+    records = [to_record(ONE, {"id": "a", "text": "cat", "title": "not a text field"})]
+    assert terms_of(ONE, records) == [[b"cat"]]
+
+
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [
+        to_record(TWO, {"id": str(i), "title": f"t{i % 7}", "text-2": f"a b{i} c" * (i % 3)})
+        for i in range(50)
+    ]
+    at_once = terms_of(TWO, records)
+    monkeypatch.setattr(analysing, "CHUNK_DOCS", 8)
+    assert terms_of(TWO, records) == at_once
+    assert at_once[:4] == [[b"t0"], [], [b"t1"], [b"a", b"b1", b"c"]]
+
+
+@pytest.mark.parametrize("body", [b"\xc1", b"\x81\xa4text\x01", b"\x81\xa4text\xa1\xff"])
+def test_a_damaged_body_is_corruption(body: bytes) -> None:
+    with pytest.raises(CorruptionError):
+        terms_of(ONE, [Record("a", body)])
