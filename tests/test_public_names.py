@@ -9,7 +9,8 @@ import rank_retrieve as rr
 NAMES = {
     "BM25", "RRF", "AlreadyExists", "Bitmap", "CallableEncoder", "Collection", "CorruptionError",
     "Database", "DimensionMismatch", "Encoder", "Exact", "Explanation", "Filter",
-    "ForkedHandleError", "FormatVersionError", "FusionRanker", "Hit", "Hits", "InvalidArgument",
+    "ForkedHandleError", "FormatVersionError", "FusionRanker", "HNSW", "HNSWOptions", "Hit", "Hits",
+    "InvalidArgument",
     "LSAEncoder", "LockedError", "NotCommitted", "NotFound", "OutcomeUnknown", "PoisonedError",
     "Query", "RankRetrieveError", "ReadOnlyError", "ResourceExhausted", "Retriever", "Snapshot",
     "Text", "Vector", "WriteBatch", "evaluation", "open",

@@ -63,6 +63,10 @@ class IndexSearcher:
             else None
             for part in self._parts
         ]
+        self._alive = [
+            None if graph is None else Visible.of(graph.column, part.live, None)
+            for part, graph in zip(self._parts, self._graphs, strict=True)
+        ]
         self._flat = ExactSearcher(
             [
                 part if graph is None else replace(part, vectors=None, graph=None)
@@ -167,7 +171,9 @@ class IndexSearcher:
             if graph is None:
                 continue
             only = None if allowed is None else allowed[number]
-            visible = Visible.of(graph.column, part.live, only)
+            visible = self._alive[number]
+            if only is not None or visible is None:
+                visible = Visible.of(graph.column, part.live, only)
             found = graph.search(rows, norms, k, ef_search, visible)
             if found is None:
                 alone = ExactSearcher([part], self.metric)

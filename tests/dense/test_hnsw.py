@@ -137,6 +137,19 @@ def test_many_copies_of_one_vector_do_not_cut_the_others_off():
     assert hnsw.search(x[0], 10).scores.tolist() == [0.0] * 10
 
 
+def test_threads_give_what_one_thread_gives():
+    x, _ = clustered(4_000, 16, seed=26)
+    hnsw = HNSW.from_vectors(x, options=SMALL)
+    allowed = Bitmap.from_mask(np.random.default_rng(27).random(4_000) < 0.4)
+    for filtered in (None, allowed):
+        one = hnsw.search_many(x[:400], 5, ef_search=20, allowed=filtered, threads=1)
+        four = hnsw.search_many(x[:400], 5, ef_search=20, allowed=filtered, threads=4)
+        for mine, theirs, query in zip(one, four, x, strict=False):
+            assert mine.ids.tolist() == theirs.ids.tolist()
+            single = hnsw.search(query, 5, ef_search=20, allowed=filtered)
+            assert single.scores.tolist() == mine.scores.tolist()
+
+
 # --------------------------------------------------------------------------- filters
 
 
