@@ -33,7 +33,7 @@ from rank_retrieve.collection.encoders import (
     write_encoder,
 )
 from rank_retrieve.collection.entry import to_entry
-from rank_retrieve.collection.flush import FileNumbers, FlushedStore
+from rank_retrieve.collection.flush import FileNumbers, FlushedStore, NewFiles
 from rank_retrieve.collection.opening import Opened
 from rank_retrieve.collection.owner import Owner
 from rank_retrieve.collection.refresh import Follower
@@ -481,14 +481,14 @@ class Database:
         self._flush(list(self._stores.values()))
 
     def _flush(self, stores: Sequence[CollectionStore]) -> None:
-        with self._locked_for("flush"):
+        with self._locked_for("flush"), NewFiles(self._directory, self._numbers) as files:
             assert self._wal is not None
             chosen = [store for store in stores if store.dirty and not store.dropped]
             if not chosen:
                 return
             lsn = self._wal.last_lsn
             with self._storing("flush"):
-                parts = [FlushedStore(s, self._directory, self._numbers, lsn) for s in chosen]
+                parts = [FlushedStore(s, self._directory, files, lsn) for s in chosen]
                 wal_number = self._manifest.wal_number
                 if not any(s.dirty for s in self._stores.values() if s not in chosen):
                     self._rotate_log()

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
 
@@ -22,6 +23,7 @@ from rank_retrieve.collection.documents import DocumentBlocks
 from rank_retrieve.collection.live import DELETIONS_KIND, LiveSegment
 from rank_retrieve.collection.segment import SEGMENT_FLAGS, SEGMENT_KIND, Segment, write_segment
 from rank_retrieve.collection.store import CollectionStore, DiskSegment
+from rank_retrieve.errors import NotFound, ResourceExhausted
 from rank_retrieve.persistence.files import deletions_name, segment_name
 from rank_retrieve.persistence.manifest import CollectionEntry, SegmentEntry
 from rank_retrieve.persistence.segment import SegmentReader, SegmentWriter
@@ -30,6 +32,13 @@ if TYPE_CHECKING:
     from rank_retrieve.persistence.directory import Directory
 
 THREAD_ABOVE_BYTES = 256 << 10  # below, compressing takes less time than starting a thread
+
+
+class Names(Protocol):
+    """Gives names for new files."""
+
+    def take(self, name: Callable[[int], str]) -> str:
+        """One that was never given, by a function of its number."""
 
 
 class FileNumbers:
@@ -44,11 +53,42 @@ class FileNumbers:
         return name(number)
 
 
+class NewFiles:
+    """The files of one operation; they are deleted again where it finds no space to end.
+
+    Without that, each attempt on a full disk would leave it fuller. After other errors they stay:
+    a manifest that names them may have been published, and if not, recovery removes them.
+    """
+
+    def __init__(self, directory: Directory, numbers: FileNumbers) -> None:
+        self._directory, self._numbers = directory, numbers
+        self._names: list[str] = []
+
+    def take(self, name: Callable[[int], str]) -> str:
+        """As in `FileNumbers`; the name is remembered."""
+        self._names.append(self._numbers.take(name))
+        return self._names[-1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, ResourceExhausted):
+            for name in self._names:
+                with suppress(OSError, NotFound):
+                    self._directory.delete(name)
+
+
 class FlushedStore:
     """One collection's part of a flush: files written, entry to publish."""
 
     def __init__(
-        self, store: CollectionStore, directory: Directory, numbers: FileNumbers, lsn: int
+        self, store: CollectionStore, directory: Directory, names: Names, lsn: int
     ) -> None:
         self.store = store
         self.disk: list[DiskSegment] = []
@@ -56,9 +96,9 @@ class FlushedStore:
         for part in store.disk:
             part.publish()
             if part.n_live:
-                entries.append(with_deletions(part, directory, numbers))
+                entries.append(with_deletions(part, directory, names))
                 self.disk.append(part)
-        added = _write_memtable(store, directory, numbers)
+        added = _write_memtable(store, directory, names)
         if added is not None:
             entries.append(added.entry)
             self.disk.append(added)
@@ -76,11 +116,11 @@ def open_segment(
     return DiskSegment(LiveSegment.open(segment, deletions), entry=entry)
 
 
-def with_deletions(part: DiskSegment, directory: Directory, numbers: FileNumbers) -> SegmentEntry:
+def with_deletions(part: DiskSegment, directory: Directory, names: Names) -> SegmentEntry:
     """The entry of a segment; its deletions in a new file if there are newer ones."""
     if not part.changed:
         return part.entry
-    writer = SegmentWriter(directory, numbers.take(deletions_name), kind=DELETIONS_KIND)
+    writer = SegmentWriter(directory, names.take(deletions_name), kind=DELETIONS_KIND)
     try:
         part.visible.write_deletions(writer)
         info = writer.finish()
@@ -91,12 +131,12 @@ def with_deletions(part: DiskSegment, directory: Directory, numbers: FileNumbers
 
 
 def _write_memtable(
-    store: CollectionStore, directory: Directory, numbers: FileNumbers
+    store: CollectionStore, directory: Directory, names: Names
 ) -> DiskSegment | None:
     records = store.memtable.records()
     if not records:
         return None
-    name = numbers.take(segment_name)
+    name = names.take(segment_name)
     writer = SegmentWriter(directory, name, kind=SEGMENT_KIND, flags=SEGMENT_FLAGS)
     try:
         with _compressed([record.body for record in records]) as blocks:

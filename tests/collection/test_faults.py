@@ -401,6 +401,38 @@ def test_what_cannot_be_read_is_told_by_verify_and_refused_by_info() -> None:
     db.close()
 
 
+def test_a_flush_that_finds_no_space_to_publish_leaves_no_files_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from rank_retrieve.persistence import manifest
+
+    directory = MemoryDirectory()
+    db = rr.open(directory)
+    documents = db.create_collection("c", fields=FIELDS)
+    documents.put_many([{"id": i, "text": "word"} for i in "abc"])
+    db.flush()
+    documents.delete("b")  # a deletions file, and below a segment
+    documents.put({"id": "d", "text": "word"})
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def published() -> list[str]:
+        return [name for name in directory.list() if not name.startswith("wal-")]
+
+    before = published()
+    with monkeypatch.context() as patch:
+        patch.setattr(manifest, "stage", full)
+        for _ in range(3):
+            with pytest.raises(rr.ResourceExhausted):
+                db.flush()
+            assert published() == before
+    db.flush()
+    assert len(published()) == len(before) + 2
+    assert documents.search("word").ids.tolist() == ["a", "c", "d"]
+    db.close()
+
+
 def test_a_damaged_id_table_refuses_a_put_before_the_log_has_it() -> None:
     from rank_retrieve.persistence import SegmentReader
 
