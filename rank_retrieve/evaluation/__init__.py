@@ -9,6 +9,7 @@ from rank_retrieve.evaluation.beir import Corpus, Dataset, load_beir, read_queri
 from rank_retrieve.evaluation.comparison import Comparison
 from rank_retrieve.evaluation.evaluate import DEFAULT_METRICS, evaluate
 from rank_retrieve.evaluation.evaluation import Evaluation
+from rank_retrieve.evaluation.fitting import FusionFit, fit_fusion, methods_for
 from rank_retrieve.evaluation.qrels import Qrels, read_qrels, write_qrels
 from rank_retrieve.evaluation.runs import Run, read_run, write_run
 from rank_retrieve.evaluation.significance import fisher_randomisation, holm, paired_t
@@ -19,12 +20,15 @@ __all__ = [
     "Corpus",
     "Dataset",
     "Evaluation",
+    "FusionFit",
     "Qrels",
     "Run",
     "evaluate",
     "fisher_randomisation",
+    "fit_fusion",
     "holm",
     "load_beir",
+    "methods_for",
     "paired_t",
     "read_qrels",
     "read_queries",

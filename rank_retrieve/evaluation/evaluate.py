@@ -46,32 +46,40 @@ def evaluate(
     if ties not in ("order", "trec_eval"):
         raise InvalidArgument("ties", ties, 'must be "order" or "trec_eval"')
     measured = Metrics(metrics)
-    named = _named(systems)
+    named = named_systems(systems)
     asked = list(qrels if queries is None else queries)
-    judged = {
-        query: {document: checked_grade(grade) for document, grade in qrels[query].items()}
-        for query in asked
-        if query in qrels
-    }
-    counted = tuple(
-        query for query, grades in judged.items() if max(grades.values(), default=0) > 0
-    )
-    if not counted:
-        raise InvalidArgument("qrels", len(qrels), "judge no document relevant to these queries")
+    judged = judged_queries(asked, qrels)
+    counted = tuple(judged)
     runs: dict[str, Run] = {}
     values = {}
     for name, system in named.items():
-        run = _run(name, system, counted, queries, measured.depth)
+        run = run_of(name, system, counted, queries, measured.depth)
         runs[name] = {query: dict(found) for query, found in run.items()}
         values[name] = measured.per_query(
-            counted, judged, run if ties == "trec_eval" else _by_order(run)
+            counted, judged, run if ties == "trec_eval" else by_order(run)
         )
     kept = set(counted)
     skipped = tuple(query for query in asked if query not in kept)
     return Evaluation(measured.names, counted, values, runs, skipped)
 
 
-def _by_order(run: Run) -> Run:
+def judged_queries(asked: Sequence[str], qrels: Qrels) -> dict[str, dict[str, int]]:
+    """The grades of those queries that have a relevant document; InvalidArgument for none."""
+    judged = {
+        query: {document: checked_grade(grade) for document, grade in qrels[query].items()}
+        for query in asked
+        if query in qrels
+    }
+    counted = {
+        query: grades for query, grades in judged.items() if max(grades.values(), default=0) > 0
+    }
+    if not counted:
+        raise InvalidArgument("qrels", len(qrels), "judge no document relevant to these queries")
+    return counted
+
+
+def by_order(run: Run) -> Run:
+    """The run with scores that fall by one a place, so that a metric judges the order given."""
     # whole numbers survive trec_eval's float32, and leave it no ties to break its own way
     return {
         query: {document: float(-place) for place, (document, _) in enumerate(found.items())}
@@ -79,13 +87,14 @@ def _by_order(run: Run) -> Run:
     }
 
 
-def _run(
+def run_of(
     name: str,
     system: System,
     counted: Sequence[str],
     queries: Mapping[str, Any] | None,
     depth: int,
 ) -> Run:
+    """What a system returns for the queries that count, `depth` hits each if it is asked."""
     if isinstance(system, Mapping):
         return {q: dict(ranking(system[q])) for q in counted if q in system}
     if queries is None:
@@ -116,7 +125,8 @@ def _scores(name: str, query: str, hits: Hits) -> dict[str, float]:
     return scores
 
 
-def _named(systems: System | Sequence[System] | Mapping[str, System]) -> dict[str, System]:
+def named_systems(systems: System | Sequence[System] | Mapping[str, System]) -> dict[str, System]:
+    """Systems by name; InvalidArgument for none, and for what is no system."""
     if isinstance(systems, Mapping):
         if _is_run(systems):
             return {"run": cast("Run", systems)}
