@@ -14,8 +14,9 @@ contract. Names load when they are first used, so importing the package costs ne
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rank_retrieve._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from rank_retrieve import evaluation
@@ -111,39 +112,28 @@ __all__ = [
     "restore",
 ]
 
-_HOMES = {
-    "rank_retrieve.collection": (
+__getattr__ = lazy_exports(__name__, {
+    "collection": (
         "Collection", "Database", "Snapshot", "WriteBatch", "backup", "diagnose", "open",
         "repair", "restore",
     ),
-    "rank_retrieve.dense": ("HNSW", "Exact"),
-    "rank_retrieve.encoders": ("CallableEncoder", "LSAEncoder"),
-    "rank_retrieve.errors": (
+    "dense": ("HNSW", "Exact"),
+    "encoders": ("CallableEncoder", "LSAEncoder"),
+    "errors": (
         "AlreadyExists", "CorruptionError", "DimensionMismatch", "ForkedHandleError",
         "FormatVersionError", "InvalidArgument", "LockedError", "NotCommitted", "NotFound",
         "OutcomeUnknown", "PoisonedError", "RankRetrieveError", "ReadOnlyError",
         "ResourceExhausted",
     ),
-    "rank_retrieve.filters": ("Filter",),
-    "rank_retrieve.fusion": ("RRF", "FusionRanker"),
-    "rank_retrieve.lexical": ("BM25",),
-    "rank_retrieve.types": (
+    "evaluation": (),
+    "filters": ("Filter",),
+    "fusion": ("RRF", "FusionRanker"),
+    "lexical": ("BM25",),
+    "types": (
         "Bitmap", "Encoder", "Explanation", "HNSWOptions", "Hit", "Hits", "Query", "Retriever",
         "Text", "Vector",
     ),
-}  # fmt: skip
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name == "evaluation":
-        value: Any = importlib.import_module("rank_retrieve.evaluation")
-    elif name in _HOME_OF:
-        value = getattr(importlib.import_module(_HOME_OF[name]), name)
-    else:
-        raise AttributeError(f"module 'rank_retrieve' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+})  # fmt: skip
 
 
 def __dir__() -> list[str]:

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 from rank_retrieve.analysis import apostrophes, recipes
 from rank_retrieve.analysis.code_points import UNICODE_VERSION
 from rank_retrieve.analysis.recipes import Recipe
-from rank_retrieve.analysis.scanner import MAX_TERM_BYTES, Scanner
+from rank_retrieve.analysis.scanner import MAX_TERM_BYTES, Scanner, bounded
 from rank_retrieve.errors import InvalidArgument
 
 TOKENIZER_VERSION: Final = 1
@@ -52,6 +52,7 @@ class Analyzer:
         self._verbatim = recipe.scheme == "whitespace"
         self._of_thread = threading.local()
         self._finished: dict[str, bytes | None] = {}
+        self._surfaces: dict[str, bytes | None] = {}
 
     @property
     def name(self) -> str:
@@ -83,6 +84,15 @@ class Analyzer:
 
         Raises InvalidArgument for what is not a string or has a lone surrogate.
         """
+        if type(text) is str and text.isascii():
+            find = self._scanner.ascii_tokens
+            if find is not None:
+                surfaces = find(text)
+                try:
+                    finished = [*map(self._surfaces.__getitem__, surfaces)]
+                except KeyError:
+                    finished = [*map(self._finish_surface, surfaces)]
+                return [term for term in finished if term is not None]
         check_text(text, "text")
         return [token.term for token in self._tokens(text)]
 
@@ -156,6 +166,18 @@ class Analyzer:
         if len(self._finished) >= _REMEMBERED_TERMS:
             self._finished = {}
         term = self._finished[raw] = self.finish([raw])[0]
+        return term
+
+    def _finish_surface(self, surface: str) -> bytes | None:
+        """The term of an ASCII token as it stands in a text."""
+        try:
+            return self._surfaces[surface]
+        except KeyError:
+            pass
+        if len(self._surfaces) >= _REMEMBERED_TERMS:
+            self._surfaces = {}
+        term = self._finish_one(bounded(self._scanner.fold(surface)))
+        self._surfaces[surface] = term
         return term
 
     @functools.cached_property

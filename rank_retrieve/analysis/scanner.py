@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from rank_retrieve.analysis import code_points as cp
@@ -65,6 +65,21 @@ class Scanner:
     def __init__(self, scheme: str) -> None:
         tables = cp.code_points(scheme)
         self._kinds, self._fold = _Kinds(tables), _Fold(tables)
+        self.ascii_tokens = self._ascii_tokens()
+
+    def _ascii_tokens(self) -> Callable[[str], list[str]] | None:
+        """The tokens of an ASCII text, before folding; None where that takes more than runs."""
+        kinds = {chr(point): self._kinds[point] for point in range(128)}
+        if not set(kinds.values()) <= {" ", "w", "a"}:
+            return None
+        words, apostrophes = (
+            "".join(re.escape(char) for char, kind in kinds.items() if kind == wanted)
+            for wanted in "wa"
+        )
+        pattern = f"[{words}]+"
+        if apostrophes:
+            pattern += f"(?:[{apostrophes}][{words}]+)*"
+        return re.compile(pattern).findall
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """(start, end) in characters of each token; those of a run of pairs overlap."""

@@ -7,12 +7,12 @@ occurrence costs a look-up in the kernel's table.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from rank_retrieve._threads import HelperThread
 from rank_retrieve.analysis.analyzer import Analyzer, check_text
 from rank_retrieve.analysis.code_points import code_points
 from rank_retrieve.errors import ResourceExhausted
@@ -55,7 +55,10 @@ class Vocabulary:
         self._arena = np.empty(_FIRST_ARENA_BYTES, dtype=np.uint8)
         self._arena_offsets = np.zeros(_FIRST_SLOTS // 2 + 1, dtype=np.int64)
         self._final_of_raw = np.empty(_FIRST_SLOTS // 2, dtype=np.int32)
-        self._n_raw = self._n_taken = self._n_finished = 0
+        # [raw terms, tokens of the last cut]: the kernel counts the terms that its table holds
+        # here, so that an interrupt right behind it leaves no table that is ahead of its count
+        self._state = np.zeros(2, dtype=np.int64)
+        self._n_taken = self._n_finished = 0
         self._scratch_words = np.zeros(32, dtype=np.uint64)
         self._ids: dict[bytes, int] = {}
 
@@ -91,11 +94,11 @@ class Vocabulary:
             self._finish(*self._take())
         else:
             # the kernel lets go of the GIL: the next chunk is cut while new terms are stemmed
-            with ThreadPoolExecutor(1) as pool:
+            with HelperThread() as helper:
                 cut, finishing = [], []
                 for chunk in chunks:
                     cut.append(self._cut(chunk))
-                    finishing.append(pool.submit(self._finish, *self._take()))
+                    finishing.append(helper.submit(self._finish, *self._take()))
                 for finished in finishing:
                     finished.result()
         return self._numbered(cut)
@@ -129,7 +132,7 @@ class Vocabulary:
         # a token takes two bytes at least: one of its own and a separator, or a wide character
         tokens = np.empty(int(bounds[-1]) // 2 + n_texts, dtype=np.int32)
         offsets = np.zeros(n_texts + 1, dtype=np.int64)
-        state = np.array([self._n_raw, 0], dtype=np.int64)
+        self._state[1] = 0
         done = 0
         while True:
             done = kernels.tokenize(
@@ -143,22 +146,25 @@ class Vocabulary:
                 self._slots,
                 self._arena,
                 self._arena_offsets,
-                state,
+                self._state,
                 tokens,
                 offsets,
             )
             if done == n_texts:
                 break
-            self._grow(int(state[0]))
-        self._n_raw = int(state[0])
+            self._grow()
         return tokens, offsets
 
-    def _grow(self, n_raw: int) -> None:
+    @property
+    def _n_raw(self) -> int:
+        return int(self._state[0])
+
+    def _grow(self) -> None:
         """Make room for more raw terms: twice what was full."""
         from rank_retrieve.analysis import _tokenizer_kernels as kernels
 
         capacity = len(self._arena_offsets) - 1
-        if n_raw == capacity:
+        if self._n_raw == capacity:
             if capacity > _MAX_TERMS // 2:
                 raise ResourceExhausted(
                     "vocabulary", f"more than {capacity} distinct terms", "split the collection"
@@ -175,7 +181,7 @@ class Vocabulary:
     def _take(self) -> tuple[int, list[bytes]]:
         """The raw terms that nobody finishes yet, and the number of the first."""
         first, self._n_taken = self._n_taken, self._n_raw
-        start, end = self._arena_offsets[first], self._arena_offsets[self._n_raw]
+        start, end = self._arena_offsets[first], self._arena_offsets[self._n_taken]
         # every raw term is followed by a line feed
         return first, self._arena[start:end].tobytes().split(b"\n")[:-1]
 

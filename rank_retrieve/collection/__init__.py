@@ -11,8 +11,9 @@ diagnose, repair  what is wrong with one, and what can be saved
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rank_retrieve._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from rank_retrieve.collection.backups import backup, restore
@@ -36,20 +37,16 @@ __all__ = [
     "restore",
 ]
 
-_MODULES = {
-    "Collection": "collection",
-    "Database": "database",
-    "Snapshot": "snapshot",
-    "WriteBatch": "batch",
-    "backup": "backups",
-    "diagnose": "doctor",
-    "open": "start",
-    "repair": "repairs",
-    "restore": "backups",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "backups": ("backup", "restore"),
+        "batch": ("WriteBatch",),
+        "collection": ("Collection",),
+        "database": ("Database",),
+        "doctor": ("diagnose",),
+        "repairs": ("repair",),
+        "snapshot": ("Snapshot",),
+        "start": ("open",),
+    },
+)

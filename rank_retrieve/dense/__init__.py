@@ -9,14 +9,16 @@ graph           an HNSW graph: its arrays and sections
 growth          building, extending, mending and merging graphs
 graph_search    one graph: walk, scan, post-filter or bridge
 index_searcher  several segments, with graphs or without, under one ranking
+tuning          how many candidates a walk needs
 hnsw            all of it behind one class, for notebooks
 indexes         what a collection's vector field can ask for
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rank_retrieve._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from rank_retrieve.dense.exact import Exact
@@ -37,20 +39,13 @@ __all__ = [
     "write_vectors",
 ]
 
-_MODULES = {
-    "DensePart": "searcher",
-    "HNSW": "hnsw",
-    "Exact": "exact",
-    "ExactSearcher": "searcher",
-    "IndexPart": "index_searcher",
-    "IndexSearcher": "index_searcher",
-    "VectorColumn": "vectors",
-    "merge_vectors": "vectors",
-    "write_vectors": "vectors",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "exact": ("Exact",),
+        "hnsw": ("HNSW",),
+        "index_searcher": ("IndexPart", "IndexSearcher"),
+        "searcher": ("DensePart", "ExactSearcher"),
+        "vectors": ("VectorColumn", "merge_vectors", "write_vectors"),
+    },
+)

@@ -9,8 +9,9 @@ Importing this package is cheap: SciPy is loaded when an encoder is fitted.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rank_retrieve._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from rank_retrieve.encoders.callable import CallableEncoder
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CallableEncoder", "LSAEncoder"]
 
-_MODULES = {"CallableEncoder": "callable", "LSAEncoder": "lsa"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "callable": ("CallableEncoder",),
+        "lsa": ("LSAEncoder",),
+    },
+)

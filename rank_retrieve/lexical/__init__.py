@@ -12,8 +12,9 @@ bm25            all of it behind one class, for notebooks
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rank_retrieve._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from rank_retrieve.lexical.bm25 import BM25
@@ -36,20 +37,15 @@ __all__ = [
     "write_inverted_index",
 ]
 
-_MODULES = {
-    "BM25": "bm25",
-    "BM25Scorer": "scoring",
-    "DeletedStatistics": "deleted",
-    "ForwardIndex": "invert",
-    "InvertedIndex": "inverted_index",
-    "LexicalPart": "searcher",
-    "LexicalSearcher": "searcher",
-    "merge_inverted_indexes": "merge",
-    "write_inverted_index": "inverted_index",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "bm25": ("BM25",),
+        "deleted": ("DeletedStatistics",),
+        "invert": ("ForwardIndex",),
+        "inverted_index": ("InvertedIndex", "write_inverted_index"),
+        "merge": ("merge_inverted_indexes",),
+        "scoring": ("BM25Scorer",),
+        "searcher": ("LexicalPart", "LexicalSearcher"),
+    },
+)

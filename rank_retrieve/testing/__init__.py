@@ -8,8 +8,9 @@ FaultDirectory, Fault, FaultKind       the Nth operation fails
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rank_retrieve._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from rank_retrieve.testing.crash_directory import CrashDirectory
@@ -27,18 +28,12 @@ __all__ = [
     "RetrieverContract",
 ]
 
-_MODULES = {
-    "CrashDirectory": "crash_directory",
-    "DirectoryContract": "directory_contract",
-    "Fault": "fault_directory",
-    "FaultDirectory": "fault_directory",
-    "FaultKind": "fault_directory",
-    "NestingContract": "directory_contract",
-    "RetrieverContract": "retriever_contract",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "crash_directory": ("CrashDirectory",),
+        "directory_contract": ("DirectoryContract", "NestingContract"),
+        "fault_directory": ("Fault", "FaultDirectory", "FaultKind"),
+        "retriever_contract": ("RetrieverContract",),
+    },
+)

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rank_retrieve.analysis import Token, analyzer_names, get_analyzer
 from rank_retrieve.analysis.analyzer import Analyzer
@@ -168,3 +169,11 @@ def test_the_memory_of_finished_terms_is_bounded(monkeypatch):
     analyzer = Analyzer(get_recipe("simple"))
     assert len(analyzer.terms("aa bb cc dd ee")) == 5
     assert len(analyzer._finished) == 2
+
+
+@pytest.mark.parametrize("name", ["english", "simple", "whitespace", "turkish", "french"])
+@settings(deadline=None, max_examples=60)
+@given(text=st.text(st.characters(max_codepoint=127), max_size=60))
+def test_terms_of_plain_text_are_those_of_its_tokens(name, text):
+    analyzer = get_analyzer(name)
+    assert analyzer.terms(text) == [token.term for token in analyzer.tokens(text)]

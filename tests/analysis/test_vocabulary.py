@@ -1,3 +1,9 @@
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -137,3 +143,52 @@ def test_subclasses_of_str_are_texts():
 
     vocabulary = Vocabulary(get_analyzer("simple"))
     assert indexed(vocabulary, [Title("Ab é")]) == [[b"ab", "é".encode()]]
+
+
+@pytest.mark.parametrize("chunk_characters", [1 << 21, 30])
+def test_an_interrupt_at_any_line_leaves_a_vocabulary_that_goes_on(
+    chunk_characters: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vocabulary_module, "_CHUNK_CHARACTERS", chunk_characters)
+    texts = [f"dogs w{i} running v{i % 7}" for i in range(40)]
+    texts.append(" ".join(f"t{i}" for i in range(700)))  # more than there is room for at first
+    analyzer = get_analyzer("english")
+    expected = terms_of(Vocabulary(analyzer), texts)
+    for line in range(1, 10_000):
+        vocabulary = Vocabulary(analyzer)
+        vocabulary.analyze(["early words"])
+        try:
+            with interrupted_at(line):
+                vocabulary.analyze(texts)
+            break
+        except KeyboardInterrupt:
+            assert terms_of(vocabulary, texts) == expected, line
+    assert line > 50
+
+
+def terms_of(vocabulary: Vocabulary, texts: list[str]) -> list[list[bytes]]:
+    runs = vocabulary.analyze(texts)
+    terms = vocabulary.terms()
+    return [[terms[token] for token in run] for run in np.split(runs.tokens, runs.offsets[1:-1])]
+
+
+@contextmanager
+def interrupted_at(line: int) -> Iterator[None]:
+    """Interrupts the main thread at the nth line that runs in the vocabulary's module."""
+    seen = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal seen
+        if frame.f_code.co_filename != vocabulary_module.__file__:
+            return None
+        seen += event == "line"
+        if event == "line" and seen == line:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)

@@ -50,7 +50,9 @@ The terms "a" = 0 and "ab" = 1, without the header and the labels:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rank_retrieve._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from rank_retrieve.codecs.fst.automaton import Automaton, levenshtein
@@ -60,23 +62,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Automaton", "Fst", "FstBuilder", "build", "levenshtein", "regex", "wildcard"]
 
-_MODULES = {
-    "Automaton": "automaton",
-    "Fst": "reader",
-    "FstBuilder": "builder",
-    "build": "builder",
-    "levenshtein": "automaton",
-    "regex": "patterns",
-    "wildcard": "patterns",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # the kernels load when something is first used
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "automaton": ("Automaton", "levenshtein"),
+        "builder": ("FstBuilder", "build"),
+        "patterns": ("regex", "wildcard"),
+        "reader": ("Fst",),
+    },
+)
