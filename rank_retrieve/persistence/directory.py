@@ -20,7 +20,7 @@ import re
 import stat
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, runtime_checkable
@@ -314,17 +314,7 @@ class FSDirectory:
 
     def list(self) -> list[str]:
         """The names of all regular files, sorted."""
-        # a fresh descriptor: threads that list through one would share its position
-        fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
-        try:
-            with os.scandir(fd) as entries:
-                return sorted(
-                    entry.name
-                    for entry in entries
-                    if NAME.match(entry.name) and entry.is_file(follow_symlinks=False)
-                )
-        finally:
-            os.close(fd)
+        return names_in(self._fd, lambda entry: entry.is_file(follow_symlinks=False))
 
     def rename(self, source: str, target: str) -> None:
         """Atomically give `source` the name `target`."""
@@ -474,6 +464,26 @@ def sync_descriptor(fd: int) -> None:
         os.fsync(fd)
 
 
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def names_in(folder: int, chosen: Callable[[os.DirEntry[str]], bool]) -> list[str]:
+    """Valid names in an open folder, sorted."""
+    # a fresh descriptor: threads that list through one would share its position
+    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        with os.scandir(fd) as entries:
+            return sorted(e.name for e in entries if NAME.match(e.name) and chosen(e))
+    finally:
+        os.close(fd)
+
+
 def _make_folders(path: Path) -> None:
     """Make a folder and its parents, each synced in its own parent: a lost one loses its files."""
     missing = []
@@ -484,8 +494,4 @@ def _make_folders(path: Path) -> None:
     for new in reversed(missing):
         with suppress(FileExistsError):
             new.mkdir()
-        fd = os.open(new.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        sync_folder(new.parent)

@@ -8,7 +8,7 @@
     deletions-NNNNNNNNNN.rrs deletions   the manifest
     encoder-NNNNNNNNNN.rrs  encoder      the manifest
     checkpoint              checkpoint   nobody; says that this folder is a checkpoint
-    quarantine-*            quarantine   nobody; set aside by recovery, for people to look at
+    quarantine-NAME-OFFSET  quarantine   nobody; set aside by recovery, for people to look at
     *.tmp                   temporary    nobody; removed by recovery
 
 Numbers have ten digits or more and are never reused. Whatever else is found is left alone.

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rank_retrieve.errors import AlreadyExists, InvalidArgument, NotFound
-from rank_retrieve.persistence.directory import NAME, Directory, FSDirectory, check_name
+from rank_retrieve.persistence.directory import Directory, FSDirectory, check_name, names_in
 
 LINKS_REFUSED = (
     errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES,
@@ -46,16 +46,7 @@ def open_folder(parent: FSDirectory, name: str, *, create: bool = False) -> FSDi
 
 def list_folders(parent: FSDirectory) -> list[str]:
     """The names of the folders inside `parent`, sorted; links are left out."""
-    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=parent.fileno())
-    try:
-        with os.scandir(fd) as entries:
-            return sorted(
-                entry.name
-                for entry in entries
-                if NAME.match(entry.name) and entry.is_dir(follow_symlinks=False)
-            )
-    finally:
-        os.close(fd)
+    return names_in(parent.fileno(), lambda entry: entry.is_dir(follow_symlinks=False))
 
 
 def remove_folder(parent: FSDirectory, name: str) -> None:

@@ -83,4 +83,4 @@ def finish_copy(target: Directory, manifest: Manifest) -> None:
             raise CorruptionError(file.name, 0, f"a file of {file.size} bytes", "no file")
         SegmentReader.open(target, file.name, kind=None, expected=file).verify()
     manifests.publish(target, manifest)
-    recover(target, writable=False)  # the log too is whole
+    recover(target)  # the log too is whole

@@ -228,9 +228,10 @@ class MemoryDirectory:
         """Remove an empty folder."""
         with self._mutex:
             inside = self.folder(name)
-            if inside._files or inside._folders:
-                raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
-            del self._folders[name]
+            with inside._mutex:  # no file may be made there in between
+                if inside._files or inside._folders:
+                    raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+                del self._folders[name]
 
     def link(self, name: str, target: Directory) -> bool:
         """Give the file the same name in another directory in memory, sharing its bytes."""

@@ -9,6 +9,7 @@ system takes none, or the view is no map, nothing happens.
 from __future__ import annotations
 
 import mmap
+from contextlib import suppress
 
 STEP_BYTES = 128 << 10  # the least that a system reads ahead at one word, by default
 FEW_BYTES = 64 << 10  # below, one touch reads it soon enough
@@ -18,7 +19,8 @@ def read_sparsely(view: memoryview) -> None:
     """Read nothing of this map but the pages that are touched."""
     mapped = view.obj
     if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):
-        mapped.madvise(mmap.MADV_RANDOM)
+        with suppress(OSError):  # some systems know the call and refuse it
+            mapped.madvise(mmap.MADV_RANDOM)
 
 
 def read_soon(view: memoryview, offset: int, n_bytes: int) -> None:
@@ -31,6 +33,7 @@ def read_soon(view: memoryview, offset: int, n_bytes: int) -> None:
         return
     start = offset - offset % mmap.PAGESIZE
     end = min(offset + n_bytes, len(mapped))
-    for at in range(start, end, STEP_BYTES):
-        mapped.madvise(mmap.MADV_WILLNEED, at, min(STEP_BYTES, end - at))
-    mapped.madvise(mmap.MADV_NORMAL, start, end - start)
+    with suppress(OSError):
+        for at in range(start, end, STEP_BYTES):
+            mapped.madvise(mmap.MADV_WILLNEED, at, min(STEP_BYTES, end - at))
+        mapped.madvise(mmap.MADV_NORMAL, start, end - start)

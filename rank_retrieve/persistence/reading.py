@@ -32,7 +32,7 @@ def recover_beside_writer(
     before = published(directory)
     for _ in range(ATTEMPTS):
         try:
-            found = recover(directory, writable=False, report=report)
+            found = recover(directory, report=report)
         except (CorruptionError, NotFound):
             after = published(directory)
             if after == before:

@@ -11,7 +11,8 @@ the same report. The first eight change nothing, so they also serve readers and 
      6 inventory   what else is there: temporary, unpublished, obsolete, set aside, unknown
      7 log         clean, torn, damaged, gap or missing
      8 replay *    whole batches above each collection's `flushed_lsn`
-     9 re-home *   `quarantine` the torn tail; a new log, a new epoch, published
+     9 re-home *   `quarantine` the torn tail, `renew` the last log file; a new one behind it, a new
+                   epoch, published
     10 clean *     compare counts, then `remove_orphans` of the state just published
 """
 
@@ -25,7 +26,7 @@ import numpy as np
 
 from rank_retrieve.errors import CorruptionError, NotFound
 from rank_retrieve.persistence import manifest as manifests
-from rank_retrieve.persistence.directory import Directory
+from rank_retrieve.persistence.directory import Buffer, Directory
 from rank_retrieve.persistence.files import (
     MANIFEST,
     PUBLISHED_KINDS,
@@ -38,7 +39,8 @@ from rank_retrieve.persistence.manifest import Manifest
 from rank_retrieve.persistence.recovery_report import RecoveryReport
 from rank_retrieve.persistence.segment import SegmentReader, temporary_name
 from rank_retrieve.persistence.wal_format import FILE_HEADER_SIZE
-from rank_retrieve.persistence.wal_scan import Frames, TornTail, WalScan, scan
+from rank_retrieve.persistence.wal_frames import Frames
+from rank_retrieve.persistence.wal_scan import TornTail, WalScan, scan
 
 __all__ = [
     "Recovered",
@@ -46,9 +48,8 @@ __all__ = [
     "quarantine",
     "recover",
     "remove_orphans",
+    "renew",
 ]
-
-READER_ATTEMPTS = 50  # each lost to a publication that finished while the reader looked
 
 
 @dataclass(frozen=True)
@@ -82,42 +83,15 @@ class Recovered:
         return self.scan.tail
 
 
-def recover(
-    directory: Directory, *, writable: bool, report: RecoveryReport | None = None
-) -> Recovered:
+def recover(directory: Directory, *, report: RecoveryReport | None = None) -> Recovered:
     """Steps 2 to 7: find the published state and the log above it. Changes nothing.
 
-    writable: the caller holds the writer's lock. Without it a writer may publish at any moment;
-    a reader that loses files to it starts over with the newer state.
+    The caller holds the writer's lock, or looks where nobody writes; beside a writer, which may
+    publish at any moment, see `reading.recover_beside_writer`.
     report: steps are added to it; a new one otherwise.
     Raises NotFound when there is no index, FormatVersionError, CorruptionError.
     """
     report = RecoveryReport() if report is None else report
-    done = len(report.steps)
-    for attempt in range(READER_ATTEMPTS):
-        try:
-            return _recover_once(directory, report)
-        except _Vanished as vanished:
-            seen = vanished.generation
-            if (
-                writable
-                or attempt + 1 == READER_ATTEMPTS
-                or manifests.load(directory).generation == seen
-            ):
-                raise vanished.as_corruption from None
-            del report.steps[done:]
-    raise AssertionError("the last attempt returns or raises")
-
-
-class _Vanished(Exception):  # noqa: N818 - a signal inside this module, never seen outside
-    """A file that the manifest needs is not there: deleted by a writer, or lost."""
-
-    def __init__(self, generation: int, as_corruption: CorruptionError) -> None:
-        super().__init__(generation)
-        self.generation, self.as_corruption = generation, as_corruption
-
-
-def _recover_once(directory: Directory, report: RecoveryReport) -> Recovered:
     with report.step("identify") as step:
         payload = manifests.open_envelope(_read_manifest(directory))
         step.facts["format_version"] = manifests.VERSION
@@ -187,18 +161,17 @@ def _open_files(directory: Directory, manifest: Manifest) -> dict[str, SegmentRe
         try:
             files[file.name] = SegmentReader.open(directory, file.name, kind=None, expected=file)
         except NotFound:
-            lost = CorruptionError(file.name, 0, f"a published file of {file.size} bytes", "none")
-            raise _Vanished(manifest.generation, lost) from None
+            expected = f"a published file of {file.size} bytes"
+            raise CorruptionError(file.name, 0, expected, "none") from None
     return files
 
 
 def _check_log(manifest: Manifest, found: WalScan) -> None:
     """Refuse a log that has lost what was durable; a torn end is no loss."""
     if found.status == "missing":
-        lost = CorruptionError(
+        raise CorruptionError(
             wal_name(manifest.wal_number), 0, "all log files from this one on", found.findings[0]
         )
-        raise _Vanished(manifest.generation, lost)
     if found.status in ("damaged", "gap"):
         file = next(file for file in found.files if file.status == found.status)
         raise CorruptionError(file.name, file.end, "the log as it was synced", file.finding)
@@ -224,16 +197,42 @@ def quarantine(directory: Directory, tail: TornTail) -> str | None:
     contents = contents.rstrip(b"\0")
     if not contents:
         return None
-    temporary = temporary_name(name)
-    output = directory.create(temporary)
-    try:
-        output.write(contents)
-        output.sync()
-    finally:
-        output.close()
-    directory.rename(temporary, name)
-    directory.sync_directory()
+    _replace(directory, name, contents)
     return name
+
+
+def renew(directory: Directory, found: WalScan) -> str | None:
+    """Write the last log file anew, up to the end of its last frame; its name, if that was needed.
+
+    Who wrote it may have failed to sync it. The system then holds those bytes for clean: they are
+    read, another sync of the file returns, and power loss takes them. A log that went on in the
+    next file would then have a gap. A copy in another file is synced like any other, and leaves the
+    torn end out, behind which there may be whole frames whose LSNs are given out again. Earlier
+    files were synced before they had a successor. Needs space; an error leaves the file as it was.
+    """
+    file = [file for file in found.files if file.has_header][-1]
+    if not file.offsets and file.status == "clean":
+        return None
+    _replace(directory, file.name, file.view[: file.end])
+    return file.name
+
+
+def _replace(directory: Directory, name: str, contents: Buffer) -> None:
+    """Give a name these contents, durably; it has them or what it had before at any moment."""
+    temporary = temporary_name(name)
+    try:
+        output = directory.create(temporary)
+        try:
+            output.write(contents)
+            output.sync()
+        finally:
+            output.close()
+        directory.rename(temporary, name)
+    except BaseException:
+        with suppress(OSError, NotFound):  # an attempt on a full disk must not leave it fuller
+            directory.delete(temporary)
+        raise
+    directory.sync_directory()
 
 
 def remove_orphans(

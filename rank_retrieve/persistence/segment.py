@@ -153,10 +153,11 @@ class SegmentReader:
         view: memoryview,
         entries: dict[str, tuple[int, int, int]],
         info: FileInfo,
+        flags: int = 0,
     ) -> None:
         self._view, self._entries = view, entries
         self._verified: set[str] = set()
-        self.origin, self.kind, self.info = name, kind, info
+        self.origin, self.kind, self.info, self.flags = name, kind, info, flags
 
     @classmethod
     def open(
@@ -186,7 +187,7 @@ class SegmentReader:
         if expected is not None and view[: len(MAGIC)] != MAGIC:
             # someone recorded this very file, so it once was ours
             raise CorruptionError(name, 0, MAGIC.hex(" "), bytes(view[: len(MAGIC)]).hex(" "))
-        found_kind, header_checksum = _read_header(name, view)
+        found_kind, flags, header_checksum = _read_header(name, view)
         table_offset, n_sections, table_checksum, checksum = _read_tail(name, view)
         if expected is not None and checksum != expected.checksum:
             raise CorruptionError(
@@ -200,7 +201,7 @@ class SegmentReader:
         entries = _read_table(name, table, table_offset, n_sections)
         if kind is not None and found_kind != kind:
             raise CorruptionError(name, 16, f"a file of kind {kind!r}", repr(found_kind))
-        return cls(name, found_kind, view, entries, FileInfo(name, size, checksum))
+        return cls(name, found_kind, view, entries, FileInfo(name, size, checksum), flags)
 
     @property
     def contents(self) -> memoryview:
@@ -292,8 +293,8 @@ def temporary_name(name: str) -> str:
 _counter = itertools.count(1)
 
 
-def _read_header(name: str, view: memoryview) -> tuple[str, int]:
-    """Kind, and the header's checksum."""
+def _read_header(name: str, view: memoryview) -> tuple[str, int, int]:
+    """Kind, flags, and the header's checksum."""
     header = bytes(view[: HEADER.size])
     magic, version, flags, _, kind, _, checksum = HEADER.unpack(header)
     if magic != MAGIC:
@@ -308,7 +309,7 @@ def _read_header(name: str, view: memoryview) -> tuple[str, int]:
             f"version {version} flags {flags:#x}",
             f"version {VERSION} with flags {KNOWN_FLAGS:#x} at most",
         )
-    return kind.rstrip(b"\0").decode("ascii", "replace"), checksum
+    return kind.rstrip(b"\0").decode("ascii", "replace"), flags, checksum
 
 
 def _read_tail(name: str, view: memoryview) -> tuple[int, int, int, int]:

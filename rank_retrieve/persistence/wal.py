@@ -31,7 +31,8 @@ from rank_retrieve.persistence.wal_format import (
     numbers_on_disk,
     padded,
 )
-from rank_retrieve.persistence.wal_scan import WalFrame, WalScan, scan
+from rank_retrieve.persistence.wal_frames import WalFrame
+from rank_retrieve.persistence.wal_scan import WalScan, scan
 
 __all__ = ["FrameType", "WalFrame", "WalScan", "WriteAheadLog", "numbers_on_disk", "scan"]
 

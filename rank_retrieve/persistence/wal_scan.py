@@ -16,95 +16,24 @@ to the number of frames at most, and takes time in proportion to the bytes.
 from __future__ import annotations
 
 import itertools
-import struct
-from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
 
-import numpy as np
-
-from rank_retrieve.codecs.checksum import crc32c
-from rank_retrieve.errors import FormatVersionError, NotFound
+from rank_retrieve.errors import NotFound
 from rank_retrieve.persistence.directory import Directory
 from rank_retrieve.persistence.files import wal_name
-from rank_retrieve.persistence.wal_format import (
-    FILE_HEADER,
-    FILE_HEADER_SIZE,
-    FRAME_END,
-    FRAME_HEADER,
-    FRAME_HEADER_SIZE,
-    MAGIC,
-    VERSION,
-    FrameType,
-    numbers_on_disk,
-    padded,
+from rank_retrieve.persistence.wal_format import FILE_HEADER_SIZE, numbers_on_disk
+from rank_retrieve.persistence.wal_frames import (
+    Frames,
+    Status,
+    WalFile,
+    find_evidence,
+    frame_end,
+    has_bytes,
+    read_frames,
+    read_header,
 )
 
-Status = Literal["clean", "torn", "damaged", "gap", "missing"]
-
 SEVERITIES: tuple[Status, ...] = ("missing", "gap", "damaged", "torn", "clean")
-KINDS = frozenset(FrameType)
-OFFSET = struct.Struct("<Q")
-COPY_BYTES = 4096  # below, a checksum of a copy is quicker than one of a view
-CHUNK_WORDS = 1 << 20
-EVIDENCE_BUDGET = 8  # times the bytes of the tail: hostile bytes must not make the search quadratic
-
-
-class WalFrame(NamedTuple):
-    """One frame: `body` is a view into the file, which stays valid when that is deleted."""
-
-    lsn: int
-    type: FrameType
-    body: memoryview
-    file: str
-    offset: int
-
-
-@dataclass
-class WalFile:
-    """What was found in one log file; bytes from `end` to `size` hold no frame."""
-
-    name: str
-    number: int
-    first_lsn: int = 0
-    has_header: bool = False
-    size: int = 0
-    end: int = 0
-    status: Status = "clean"
-    finding: str = ""
-    view: memoryview = field(default=memoryview(b""), repr=False)
-    offsets: array[int] = field(default_factory=lambda: array("q"), repr=False)
-
-    @property
-    def next_lsn(self) -> int:
-        """One above the last frame."""
-        return self.first_lsn + len(self.offsets)
-
-    @property
-    def unborn(self) -> bool:
-        """Whether it was cut off before its header was synced, and so never had a frame."""
-        return self.status == "torn" and not self.has_header
-
-
-class Frames:
-    """The frames above an LSN, in order, without the log's own witnesses. Iterable repeatedly."""
-
-    def __init__(self, files: Sequence[WalFile], above_lsn: int) -> None:
-        self._files, self._above_lsn = files, above_lsn
-
-    def __iter__(self) -> Iterator[WalFrame]:
-        for file in self._files:
-            skipped = max(0, self._above_lsn + 1 - file.first_lsn)
-            for offset in file.offsets[skipped:]:
-                lsn, length, _, _, kind = FRAME_HEADER.unpack_from(file.view, offset)
-                if kind != FrameType.WITNESS:
-                    start = offset + FRAME_HEADER_SIZE
-                    body = file.view[start : start + length]
-                    yield WalFrame(lsn, FrameType(kind), body, file.name, offset)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
 
 
 @dataclass(frozen=True)
@@ -197,16 +126,16 @@ def _scan_file(
         file.status, file.finding = "missing", "is not there"
         return
     file.size = len(file.view)
-    if not _read_header(file, database_id):
+    if not read_header(file, database_id):
         return
-    seed = int.from_bytes(file.view[FILE_HEADER_SIZE - 4 : FILE_HEADER_SIZE], "little")
+    seed = file.seed
     file.end = FILE_HEADER_SIZE
     while True:
-        _read_frames(file, seed)
-        if not _any(file.view[file.end :]):
+        read_frames(file, seed)
+        if not has_bytes(file.view[file.end :]):
             return
-        evidence = _find_evidence(file, seed)
-        if not _frame_end(file, file.end, seed, file.next_lsn):
+        evidence = find_evidence(file, seed)
+        if not frame_end(file, file.end, seed, file.next_lsn):
             break
         # a writer was at work: the frame has been completed, and followed, while we looked
     wanted = f"LSN {file.next_lsn} at byte {file.end}"
@@ -215,81 +144,6 @@ def _scan_file(
     else:
         file.status = "torn"
         file.finding = f"no frame of {wanted}, nor a sign that one was synced"
-
-
-def _read_header(file: WalFile, database_id: bytes) -> bool:
-    header = bytes(file.view[:FILE_HEADER_SIZE])
-    checksum = int.from_bytes(header[-4:], "little")
-    if len(header) < FILE_HEADER_SIZE or crc32c(header[:-4]) != checksum or header[:8] != MAGIC:
-        # frames are only ever written after the header was synced
-        lost = _any(file.view[FILE_HEADER_SIZE:])
-        file.status = "damaged" if lost else "torn"
-        file.finding = "the header at byte 0 is no log header" + (" of the frames below" * lost)
-        return False
-    _, version, flags, _, found_id, number, first_lsn, _ = FILE_HEADER.unpack_from(header)
-    if version != VERSION or flags:
-        raise FormatVersionError(
-            file.name, f"version {version} flags {flags:#x}", f"version {VERSION} without flags"
-        )
-    if found_id != database_id or number != file.number:
-        file.status = "damaged"
-        file.finding = f"byte 16 is for file {number} of database {found_id.hex()}"
-        return False
-    if not 1 <= first_lsn < 2**62:
-        file.status, file.finding = "damaged", f"byte 40 has a first LSN of {first_lsn}"
-        return False
-    file.first_lsn, file.has_header = first_lsn, True
-    return True
-
-
-def _read_frames(file: WalFile, seed: int) -> None:
-    """Collect the offsets of valid frames in sequence, from `file.end` on."""
-    offset, lsn, append = file.end, file.next_lsn, file.offsets.append
-    while stop := _frame_end(file, offset, seed, lsn):
-        append(offset)
-        offset = stop
-        lsn += 1
-    file.end = offset
-
-
-def _frame_end(file: WalFile, offset: int, seed: int, lsn: int) -> int:
-    """Where the frame of this LSN at this offset ends; 0 when there is no such frame."""
-    view = file.view
-    if offset + FRAME_HEADER_SIZE > file.size:
-        return 0
-    found, length, checksum, durable_lsn, kind = FRAME_HEADER.unpack_from(view, offset)
-    stop: int = offset + FRAME_HEADER_SIZE + padded(length)
-    if found != lsn or durable_lsn >= lsn or stop > file.size:
-        return 0
-    seed = crc32c(OFFSET.pack(offset) + view[offset : offset + 12], seed)
-    rest = view[offset + 16 : stop]
-    if crc32c(bytes(rest) if stop - offset < COPY_BYTES else rest, seed) != checksum:
-        return 0
-    if view[stop - 1] != FRAME_END:
-        return 0
-    if kind not in KINDS:
-        raise FormatVersionError(file.name, f"frame type {kind}", "frame types 1..5")
-    return stop
-
-
-def _find_evidence(file: WalFile, seed: int) -> str:
-    """A sign further on that the frame wanted at `file.end` was synced; empty when none."""
-    wanted = file.next_lsn
-    words = np.frombuffer(file.view, dtype="<u8", count=file.size // 8)
-    budget = EVIDENCE_BUDGET * (file.size - file.end)
-    for start in range(file.end // 8, len(words) - 3, CHUNK_WORDS):
-        stop = min(start + CHUNK_WORDS, len(words) - 3)
-        lsns, durables = words[start:stop], words[start + 2 : stop + 2]
-        candidates = (lsns >= wanted) & (durables >= wanted) & (durables < lsns)
-        candidates &= words[start + 3 : stop + 3] <= max(KINDS)
-        for place in np.flatnonzero(candidates).tolist():
-            offset, lsn = (start + place) * 8, int(lsns[place])
-            budget -= min(int(words[start + place + 1]) & 0xFFFFFFFF, file.size - offset) + 64
-            if budget < 0:
-                return "the bytes after it imitate frames too often to tell a crash from damage"
-            if _frame_end(file, offset, seed, lsn):
-                return f"LSN {lsn} at byte {offset} was written after its sync"
-    return ""
 
 
 def _judge_seam(file: WalFile, following: WalFile) -> None:
@@ -313,7 +167,3 @@ def _judge_seam(file: WalFile, following: WalFile) -> None:
             f"no frame of LSN {file.next_lsn} at byte {file.end}, which was synced before"
             f" {following.name} was started with {following.first_lsn}"
         )
-
-
-def _any(view: memoryview) -> bool:
-    return bool(np.frombuffer(view, dtype=np.uint8).any()) if len(view) else False

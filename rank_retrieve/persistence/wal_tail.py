@@ -14,17 +14,17 @@ from rank_retrieve.errors import NotFound
 from rank_retrieve.persistence.directory import Directory
 from rank_retrieve.persistence.files import wal_name
 from rank_retrieve.persistence.wal_format import FILE_HEADER_SIZE
-from rank_retrieve.persistence.wal_scan import (
+from rank_retrieve.persistence.wal_frames import (
     Frames,
     WalFile,
     WalFrame,
-    WalScan,
-    _any,
-    _find_evidence,
-    _frame_end,
-    _read_frames,
-    _read_header,
+    find_evidence,
+    frame_end,
+    has_bytes,
+    read_frames,
+    read_header,
 )
+from rank_retrieve.persistence.wal_scan import WalScan
 
 
 class LogPosition(NamedTuple):
@@ -73,13 +73,13 @@ def _read_on(
     file = _header(directory, database_id, position.number)
     if file is None or file.size < position.offset:
         raise TrailLost
-    seed = int.from_bytes(file.view[FILE_HEADER_SIZE - 4 : FILE_HEADER_SIZE], "little")
+    seed = file.seed
     file.first_lsn, file.end = position.next_lsn, position.offset
-    _read_frames(file, seed)
+    read_frames(file, seed)
     behind = file.view[file.end :]
-    evidence = _find_evidence(file, seed) if not file.offsets and _any(behind) else ""
+    evidence = find_evidence(file, seed) if not file.offsets and has_bytes(behind) else ""
     # unless it has been completed while we looked, what is there was synced and is damaged
-    if evidence and not _frame_end(file, file.end, seed, file.next_lsn):
+    if evidence and not frame_end(file, file.end, seed, file.next_lsn):
         raise TrailLost
     after = LogPosition(position.number, file.end, file.next_lsn)
     return list(Frames((file,), position.next_lsn - 1)), after
@@ -93,7 +93,7 @@ def _header(directory: Directory, database_id: bytes, number: int) -> WalFile | 
     except NotFound:
         return None
     file.size = len(file.view)
-    if _read_header(file, database_id):
+    if read_header(file, database_id):
         return file
     if file.status == "damaged":
         raise TrailLost

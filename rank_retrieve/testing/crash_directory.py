@@ -38,6 +38,7 @@ from rank_retrieve.testing.crash_model import (
     Rename,
     Sync,
     SyncDirectory,
+    SyncLost,
     Write,
     arrivals,
 )
@@ -159,6 +160,10 @@ class CrashDirectory:
         self._live.sync(name)
         self.log.append(Sync(self._inodes[name]))
 
+    def lose(self, name: str) -> None:
+        """What was not synced of a file stays in sight and never reaches the device; recorded."""
+        self.log.append(SyncLost(self._inodes[name]))
+
     def sync_directory(self) -> None:
         """As in `Directory`; recorded."""
         self.log.append(SyncDirectory(self._number))
@@ -198,6 +203,14 @@ class CrashDirectory:
         return True
 
     # ------------------------------------------------------------------ crashes
+
+    def synced(self) -> MemoryDirectory:
+        """What is sure to be there if the power fails now."""
+        device = self._root._start.copy()
+        for operation in self.log:
+            if not isinstance(operation, Mark):
+                device.take(operation)
+        return MemoryDirectory(device.files([]))
 
     def crashes(
         self,

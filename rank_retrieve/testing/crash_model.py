@@ -52,6 +52,13 @@ class Sync:
 
 
 @dataclass(frozen=True)
+class SyncLost:
+    """A sync failed: what is pending of a file's bytes is read as before, and never arrives."""
+
+    inode: int
+
+
+@dataclass(frozen=True)
 class Rename:
     """A name moves to another."""
 
@@ -101,7 +108,7 @@ class Mark:
 
 
 Naming: TypeAlias = Create | Link | Rename | Delete | MakeFolder | RemoveFolder
-Operation: TypeAlias = Naming | Write | Sync | SyncDirectory | Mark
+Operation: TypeAlias = Naming | Write | Sync | SyncLost | SyncDirectory | Mark
 
 
 class Device:
@@ -132,6 +139,9 @@ class Device:
             self.pending = [op for op in self.pending if not _settles(operation, op)]
             for op in settled:
                 self.apply(op)
+        elif isinstance(operation, SyncLost):
+            # the system holds these pages for clean, so no later sync writes them either
+            self.pending = [op for op in self.pending if not _is_of(op, operation.inode)]
         else:
             self.pending.append(operation)
 
@@ -195,6 +205,10 @@ _ARRIVE: dict[type, Callable[[Device, Any], None]] = {
     MakeFolder: _make_folder,
     RemoveFolder: _remove_folder,
 }
+
+
+def _is_of(operation: Operation, inode: int) -> bool:
+    return isinstance(operation, Write) and operation.inode == inode
 
 
 def _settles(sync: Sync | SyncDirectory, operation: Operation) -> bool:

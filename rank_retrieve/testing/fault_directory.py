@@ -27,6 +27,7 @@ from rank_retrieve.persistence.directory import (
 )
 from rank_retrieve.persistence.lock import Lock
 from rank_retrieve.persistence.memory_directory import MemoryDirectory
+from rank_retrieve.testing.crash_directory import CrashDirectory
 
 Result = TypeVar("Result")
 
@@ -40,6 +41,7 @@ class FaultKind(enum.Enum):
     SHORT_WRITE = "a write stores its first half, then fails with ENOSPC"
     SYNC_KEPT = "a sync fails with EIO; the bytes arrive nevertheless"
     SYNC_DROPPED = "a sync fails with EIO; the bytes since the last one are lost"
+    SYNC_CLEANED = "a sync fails with EIO; the bytes since the last one are seen until power loss"
 
 
 APPLIES_TO: dict[FaultKind, frozenset[str]] = {
@@ -51,6 +53,13 @@ APPLIES_TO: dict[FaultKind, frozenset[str]] = {
     FaultKind.SHORT_WRITE: frozenset({"write"}),
     FaultKind.SYNC_KEPT: frozenset({"sync", "sync_directory"}),
     FaultKind.SYNC_DROPPED: frozenset({"sync"}),
+    FaultKind.SYNC_CLEANED: frozenset({"sync"}),
+}
+
+# a file that is mapped cannot be cut, nor can its pages be made clean
+NEEDED_BELOW: dict[FaultKind, type] = {
+    FaultKind.SYNC_DROPPED: MemoryDirectory,
+    FaultKind.SYNC_CLEANED: CrashDirectory,
 }
 
 
@@ -133,17 +142,13 @@ class Faults:
 class FaultDirectory:
     """Another directory with a `fault`; None only counts.
 
-    inner: what holds the files; a MemoryDirectory where a fault is to lose bytes.
+    inner: what holds the files; a MemoryDirectory where a fault is to lose bytes, a CrashDirectory
+    where only power loss is to show that they are lost.
     """
 
     def __init__(self, inner: Directory, fault: Fault | None = None) -> None:
-        if (
-            fault
-            and fault.kind is FaultKind.SYNC_DROPPED
-            and not isinstance(inner, MemoryDirectory)
-        ):
-            raise InvalidArgument("inner", type(inner).__name__, "must be a MemoryDirectory")
-        self.inner, self.faults = inner, Faults(fault)
+        self.inner, self.faults = inner, Faults()
+        self.fault = fault
 
     @property
     def fault(self) -> Fault | None:
@@ -152,6 +157,10 @@ class FaultDirectory:
 
     @fault.setter
     def fault(self, fault: Fault | None) -> None:
+        needed = NEEDED_BELOW.get(fault.kind, object) if fault else object
+        if not isinstance(self.inner, needed):
+            found = type(self.inner).__name__
+            raise InvalidArgument("inner", found, f"must be a {needed.__name__}")
         self.faults.fault = fault
 
     @property
@@ -215,7 +224,15 @@ class FaultDirectory:
 
     def sync(self, name: str) -> None:
         """As in `Directory`, or failing."""
-        self._run("sync", lambda: self.inner.sync(name))
+        if self.faults.fails("sync"):
+            if self.fault is not None and self.fault.kind is FaultKind.SYNC_CLEANED:
+                self._lose(name)
+            raise self.faults.error()
+        self.inner.sync(name)
+
+    def _lose(self, name: str) -> None:
+        assert isinstance(self.inner, CrashDirectory)  # checked with the fault
+        self.inner.lose(name)
 
     def sync_directory(self) -> None:
         """As in `Directory`, or failing."""
@@ -252,8 +269,10 @@ class FaultOutput:
             if faults.fault is not None and faults.fault.kind is FaultKind.SYNC_KEPT:
                 self._output.sync()
             if faults.fault is not None and faults.fault.kind is FaultKind.SYNC_DROPPED:
-                assert isinstance(inner, MemoryDirectory)  # checked by the constructor
+                assert isinstance(inner, MemoryDirectory)  # checked with the fault
                 inner.cut(self._name, self._synced)
+            if faults.fault is not None and faults.fault.kind is FaultKind.SYNC_CLEANED:
+                self._directory._lose(self._name)
             raise faults.error()
         self._output.sync()
         self._synced = self._output.tell()
@@ -267,10 +286,11 @@ class FaultOutput:
 def failing_files(fault: Fault | None = None) -> Iterator[Faults]:
     """Let the Nth operation on any `FSDirectory` of this process fail while the block runs.
 
-    Raises InvalidArgument for SYNC_DROPPED: a file that is mapped cannot be cut.
+    Raises InvalidArgument for the kinds that lose bytes: a file that is mapped cannot be cut.
     """
-    if fault is not None and fault.kind is FaultKind.SYNC_DROPPED:
-        raise InvalidArgument("fault", fault.kind.name, "needs a MemoryDirectory")
+    if fault is not None and fault.kind in NEEDED_BELOW:
+        needed = NEEDED_BELOW[fault.kind].__name__
+        raise InvalidArgument("fault", fault.kind.name, f"needs a {needed}")
     faults = Faults(fault)
     operations = APPLIES_TO[FaultKind.EIO] | APPLIES_TO[FaultKind.READ_EIO]
     places: list[tuple[type, str]] = [

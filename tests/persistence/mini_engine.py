@@ -30,7 +30,7 @@ def records_of(recovered):
 def read(directory):
     """The records, as a reader finds them; None where there is no database yet."""
     try:
-        return records_of(recoveries.recover(directory, writable=False))
+        return records_of(recoveries.recover(directory))
     except NotFound:
         return None
 
@@ -40,7 +40,7 @@ class MiniEngine:
         self.directory, self.segment_bytes = directory, segment_bytes
         self.pending = []
         try:
-            recovered = recoveries.recover(directory, writable=True)
+            recovered = recoveries.recover(directory)
         except NotFound:
             recoveries.remove_orphans(directory, None)
             self._start_log(1, 1)

@@ -115,7 +115,7 @@ def torn_files():
 
 def test_a_quarantined_tail_survives_at_once():
     directory = CrashDirectory(torn_files())
-    tail = recovery.recover(directory, writable=True).torn_tail
+    tail = recovery.recover(directory).torn_tail
     name = recovery.quarantine(directory, tail)
     for crash in directory.crashes(since=len(directory.log)):
         if crash.files.get(name) != b"half a frame":

@@ -5,6 +5,7 @@ import pytest
 from rank_retrieve.errors import InvalidArgument
 from rank_retrieve.persistence.directory import FSDirectory
 from rank_retrieve.persistence.memory_directory import MemoryDirectory
+from rank_retrieve.testing.crash_directory import CrashDirectory
 from rank_retrieve.testing.directory_contract import DirectoryContract
 from rank_retrieve.testing.fault_directory import (
     Fault,
@@ -42,6 +43,7 @@ def test_operations_are_counted_by_what_can_befall_them():
         "SHORT_WRITE": 2,
         "SYNC_KEPT": 3,
         "SYNC_DROPPED": 2,
+        "SYNC_CLEANED": 2,
     }
 
 
@@ -90,6 +92,30 @@ def test_a_failing_sync_keeps_or_loses_what_was_written():
         assert inner.files() == {"a": expected}
 
 
+def test_what_a_failed_sync_cleans_is_seen_until_power_loss_and_no_later_sync_writes_it():
+    inner = CrashDirectory()
+    directory = FaultDirectory(inner, Fault(FaultKind.SYNC_CLEANED, 2))
+    with pytest.raises(OSError, match="error"):
+        workload(directory)
+    directory.sync("a")
+    directory.sync_directory()
+    assert inner.files() == {"a": b"12345678"}
+    assert inner.synced().files() == {"a": b"1234"}
+    inner.lose("a")
+    assert {crash.files.get("a") for crash in inner.crashes(since=len(inner.log))} == {b"1234"}
+
+
+def test_a_file_is_cleaned_by_name_too():
+    inner = CrashDirectory()
+    directory = FaultDirectory(inner, Fault(FaultKind.SYNC_CLEANED, 1))
+    directory.create("a").write(b"12")
+    with pytest.raises(OSError, match="error"):
+        directory.sync("a")
+    directory.sync("a")
+    directory.sync_directory()
+    assert inner.synced().files() == {"a": b""}
+
+
 def test_reading_fails_too():
     inner = MemoryDirectory({"a": b"1"})
     for at in (1, 2, 3, 4, 5):
@@ -105,6 +131,8 @@ def test_reading_fails_too():
 def test_losing_bytes_needs_memory_below(tmp_path):
     with pytest.raises(InvalidArgument, match="MemoryDirectory"):
         FaultDirectory(FSDirectory(tmp_path), Fault(FaultKind.SYNC_DROPPED, 1))
+    with pytest.raises(InvalidArgument, match="CrashDirectory"):
+        FaultDirectory(MemoryDirectory()).fault = Fault(FaultKind.SYNC_CLEANED, 1)
 
 
 def test_every_folder_fails_while_files_do(tmp_path):
@@ -119,6 +147,7 @@ def test_every_folder_fails_while_files_do(tmp_path):
         "SHORT_WRITE": 2,
         "SYNC_KEPT": 3,
         "SYNC_DROPPED": 2,
+        "SYNC_CLEANED": 2,
     }
     workload(FSDirectory(tmp_path))
     assert len(faults.performed) == 8, "it ends with the block"
@@ -144,8 +173,6 @@ def test_reading_files_fails_and_bytes_are_never_lost(tmp_path):
     (tmp_path / "a").write_bytes(b"1")
     with failing_files(Fault(FaultKind.READ_EIO, 1)), pytest.raises(OSError, match="error"):
         FSDirectory(tmp_path).open("a")
-    with (
-        pytest.raises(InvalidArgument, match="MemoryDirectory"),
-        failing_files(Fault(FaultKind.SYNC_DROPPED, 1)),
-    ):
-        pass
+    for kind in (FaultKind.SYNC_DROPPED, FaultKind.SYNC_CLEANED):
+        with pytest.raises(InvalidArgument, match="Directory"), failing_files(Fault(kind, 1)):
+            pass

@@ -55,6 +55,16 @@ def test_a_memory_directory_is_read_and_changed_under_its_mutex(name: str) -> No
     assert not guarded.missed
 
 
+def test_a_folder_in_memory_is_found_to_be_empty_under_its_own_mutex() -> None:
+    directory = MemoryDirectory()
+    inner, guarded = guarded_memory()
+    directory._folders["inner"] = inner
+    directory.remove_folder("inner")
+    assert directory.folders() == []
+    assert guarded.seen == {"MemoryDirectory._files", "MemoryDirectory._folders"}
+    assert not guarded.missed
+
+
 def test_touching_a_memory_directory_without_its_mutex_is_seen() -> None:
     directory, _ = guarded_memory()
     with pytest.raises(UnguardedError, match="_files"):

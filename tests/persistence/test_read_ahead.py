@@ -71,3 +71,17 @@ def test_sections_read_the_same_under_advice(where: str, tmp_path: Path) -> None
     assert bytes(reader.section("large")) == bytes(range(256)) * 4_000
     assert bytes(reader.section("small")) == b"abc"
     reader.verify()
+
+
+def test_a_system_that_refuses_advice_is_read_without(tmp_path: Path) -> None:
+    class Refusing(mmap.mmap):
+        def madvise(self, *_: object) -> None:
+            raise OSError(38, "Function not implemented")
+
+    path = tmp_path / "file"
+    path.write_bytes(bytes(100 * PAGE))
+    with path.open("rb") as file:
+        view = memoryview(Refusing(file.fileno(), 0, access=mmap.ACCESS_READ))
+    read_sparsely(view)
+    read_soon(view, 0, 100 * PAGE)
+    assert view[5] == 0

@@ -7,6 +7,7 @@ from rank_retrieve.errors import CorruptionError, FormatVersionError, NotFound
 from rank_retrieve.persistence import manifest as manifests
 from rank_retrieve.persistence.directory import FSDirectory
 from rank_retrieve.persistence.memory_directory import MemoryDirectory
+from rank_retrieve.persistence.reading import recover_beside_writer
 from rank_retrieve.persistence.recovery import quarantine, recover, remove_orphans
 from rank_retrieve.persistence.wal import WriteAheadLog
 from rank_retrieve.persistence.wal_scan import TornTail
@@ -31,7 +32,7 @@ def example(*, close=False):
 
 
 def test_the_published_state_and_the_log_above_it_are_found():
-    recovered = recover(example(), writable=True)
+    recovered = recover(example())
     assert recovered.manifest.generation == 2
     assert list(recovered.files) == [SEGMENT]
     assert records_of(recovered) == [b"one", b"two", b"three"]
@@ -48,12 +49,11 @@ def test_the_published_state_and_the_log_above_it_are_found():
     ]
 
 
-@pytest.mark.parametrize("writable", [False, True])
-def test_looking_changes_nothing(writable):
+def test_looking_changes_nothing():
     directory = example()
     before = directory.files()
     counter = FaultDirectory(directory, Fault(FaultKind.EIO, 1, sticky=True))
-    recover(counter, writable=writable)
+    recover(counter)
     assert counter.failed == []
     assert directory.files() == before
 
@@ -64,21 +64,21 @@ def test_a_medium_without_writes_is_enough(tmp_path):
     engine.put(b"one")
     engine.log.close()
     reader = FSDirectory(tmp_path, read_only=True)
-    assert records_of(recover(reader, writable=False)) == [b"one"]
+    assert records_of(recover(reader)) == [b"one"]
 
 
 def test_an_empty_directory_is_no_index():
     with pytest.raises(NotFound, match="Create it"):
-        recover(MemoryDirectory(), writable=True)
+        recover(MemoryDirectory())
     with pytest.raises(NotFound):
-        recover(MemoryDirectory({"notes": b"mine", "manifest.1-1.tmp": b""}), writable=False)
+        recover(MemoryDirectory({"notes": b"mine", "manifest.1-1.tmp": b""}))
 
 
 def test_what_a_creation_cut_short_leaves_is_no_index_and_is_cleared():
     directory = MemoryDirectory({"notes": b"mine", "manifest.1-1.tmp": b"half"})
     WriteAheadLog.create(directory, database_id=ID, number=1, next_lsn=1)
     with pytest.raises(NotFound):
-        recover(directory, writable=True)
+        recover(directory)
     assert remove_orphans(directory, None) == ["manifest.1-1.tmp", "wal-0000000001.log"]
     assert directory.files() == {"notes": b"mine"}
 
@@ -93,19 +93,18 @@ def test_a_lost_manifest_is_damage_and_nothing_is_cleared(lost):
         directory.delete(LOG)
     before = directory.files()
     with pytest.raises(CorruptionError, match="a manifest beside"):
-        recover(directory, writable=True)
+        recover(directory)
     with pytest.raises(CorruptionError, match="a manifest beside"):
         remove_orphans(directory, None)
     assert directory.files() == before
 
 
-@pytest.mark.parametrize("writable", [False, True])
-def test_a_lost_segment_or_log_file_is_damage(writable):
+def test_a_lost_segment_or_log_file_is_damage():
     for name in (SEGMENT, LOG):
         directory = example()
         directory.delete(name)
         with pytest.raises(CorruptionError) as caught:
-            recover(directory, writable=writable)
+            recover(directory)
         assert caught.value.file == name
 
 
@@ -114,7 +113,7 @@ def test_another_file_under_a_published_name_is_damage():
     files = directory.files()
     for contents in (b"", b"x" * 500, files[SEGMENT][:-1], files[SEGMENT] + b"\0"):
         with pytest.raises(CorruptionError) as caught:
-            recover(MemoryDirectory({**files, SEGMENT: contents}), writable=True)
+            recover(MemoryDirectory({**files, SEGMENT: contents}))
         assert caught.value.file == SEGMENT
 
 
@@ -126,7 +125,7 @@ def test_every_changed_byte_is_noticed_or_harmless():
             changed = bytearray(contents)
             changed[place] ^= 0x41
             try:
-                found = recover(MemoryDirectory({**files, name: bytes(changed)}), writable=True)
+                found = recover(MemoryDirectory({**files, name: bytes(changed)}))
                 records = records_of(found)
             except (CorruptionError, FormatVersionError):
                 continue
@@ -139,7 +138,7 @@ def test_every_truncation_gives_a_prefix_or_an_error():
     for name, contents in files.items():
         for size in range(len(contents)):
             try:
-                found = recover(MemoryDirectory({**files, name: contents[:size]}), writable=True)
+                found = recover(MemoryDirectory({**files, name: contents[:size]}))
                 records = records_of(found)
             except (CorruptionError, FormatVersionError):
                 continue
@@ -153,7 +152,7 @@ def test_a_log_that_ends_before_what_is_flushed_is_damage():
     entry = msgspec.structs.replace(manifest.collections[0], flushed_lsn=4)
     manifests.publish(directory, msgspec.structs.replace(manifest, collections=[entry]))
     with pytest.raises(CorruptionError, match="frames up to LSN 4, got the last is 3"):
-        recover(directory, writable=True)
+        recover(directory)
 
 
 def test_frames_that_are_flushed_are_not_given_again():
@@ -168,7 +167,7 @@ def test_frames_that_are_flushed_are_not_given_again():
             directory,
             msgspec.structs.replace(manifest, collections=chosen, next_collection_id=3),
         )
-        recovered = recover(directory, writable=True)
+        recovered = recover(directory)
         assert [frame.lsn for frame in recovered.frames] == lsns
 
 
@@ -179,14 +178,14 @@ def test_a_torn_tail_is_reported_set_aside_and_gone_after_re_homing():
     files = directory.files()
     files[LOG] += b"half a frame" + bytes(20)
     torn = MemoryDirectory(files)
-    recovered = recover(torn, writable=True)
+    recovered = recover(torn)
     assert recovered.torn_tail == TornTail(LOG, 104, 32)
     assert len(recovered.report.findings) == 1
     assert records_of(recovered) == [b"one", b"two", b"three"]
     engine = MiniEngine(torn)
     assert engine.quarantined == f"quarantine-{LOG}-104"
     assert torn.read(engine.quarantined, 100) == b"half a frame"
-    again = recover(torn, writable=True)
+    again = recover(torn)
     assert again.report.findings == []
     assert again.inventory.quarantined == (engine.quarantined,)
     assert records_of(again) == [b"one", b"two", b"three"]
@@ -218,7 +217,7 @@ def test_orphans_are_removed_and_others_left_alone():
     }
     files = {**directory.files(), **mine, **orphans}
     directory = MemoryDirectory(files)
-    recovered = recover(directory, writable=True)
+    recovered = recover(directory)
     assert set(recovered.inventory.orphans) == set(orphans)
     assert set(recovered.inventory.unknown) == {"notes.txt", "segment-1.rrs"}
     assert any("notes.txt is none of ours" in text for text in recovered.report.findings)
@@ -248,7 +247,7 @@ class Publishing(MemoryDirectory):
 
 def test_a_reader_that_loses_files_to_a_writer_starts_over():
     directory = Publishing(example().files(), times=3)
-    recovered = recover(directory, writable=False)
+    recovered = recover_beside_writer(directory)
     assert records_of(recovered) == [b"one", b"two", b"three"]
     assert recovered.manifest.generation > 2
     assert len(recovered.report.steps) == 6
@@ -265,12 +264,12 @@ def test_a_manifest_published_while_the_reader_looks_for_traces_is_read():
                 output.write(contents)
             return super().list()
 
-    assert records_of(recover(Late(files), writable=False)) == [b"one", b"two", b"three"]
+    assert records_of(recover(Late(files))) == [b"one", b"two", b"three"]
 
 
 def test_views_outlive_the_files_they_came_from():
     directory = example()
-    recovered = recover(directory, writable=False)
+    recovered = recover(directory)
     for name in directory.list():
         directory.delete(name)
     assert records_of(recovered) == [b"one", b"two", b"three"]
@@ -283,7 +282,7 @@ def test_an_error_names_its_step_in_the_report():
     directory.delete(SEGMENT)
     report = RecoveryReport()
     with pytest.raises(CorruptionError):
-        recover(directory, writable=True, report=report)
+        recover(directory, report=report)
     assert report.steps[-1].name == "segments"
     assert len(report.steps[-1].findings) == 1
     json.dumps(report.to_dict())

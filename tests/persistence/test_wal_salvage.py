@@ -1,7 +1,7 @@
 """Whole frames before and after damage, and what is said about those between."""
 
 from rank_retrieve.persistence import MemoryDirectory
-from rank_retrieve.persistence.wal import FrameType, WriteAheadLog
+from rank_retrieve.persistence.wal import FrameType, WriteAheadLog, scan
 from rank_retrieve.persistence.wal_salvage import salvage_log
 
 ID = bytes(range(16))
@@ -19,8 +19,15 @@ def log(bodies: list[bytes], *, segment_bytes: int = 1 << 20) -> dict[str, bytes
     return {name: data.rstrip(b"\0") for name, data in directory.files().items()}
 
 
-def salvaged(files: dict[str, bytes], *, known: bool = True, first: int | None = 1):
-    found = salvage_log(MemoryDirectory(files), database_id=ID if known else None, first=first)
+def salvaged(
+    files: dict[str, bytes], *, known: bool = True, first: int | None = 1, durable_lsn: int = 0
+):
+    found = salvage_log(
+        MemoryDirectory(files),
+        database_id=ID if known else None,
+        first=first,
+        durable_lsn=durable_lsn,
+    )
     frames = [(frame.lsn, bytes(frame.body)) for frame in found.frames()]
     return frames, [(gap.first, gap.last) for gap in found.lost]
 
@@ -96,3 +103,79 @@ def test_every_truncation_keeps_the_frames_before_it() -> None:
     for size in range(len(data)):
         frames, _ = salvaged({NAME: data[:size]})
         assert frames == ALL[: max(0, size - 64) // FRAME]
+
+
+# --------------------------------------------------------------------------- never synced
+
+
+def unsynced(bodies: list[bytes], *, number: int = 1, next_lsn: int = 1) -> dict[str, bytes]:
+    """A log whose writer vanished without a sync."""
+    directory = MemoryDirectory()
+    wal = WriteAheadLog.create(directory, database_id=ID, number=number, next_lsn=next_lsn)
+    for body in bodies:
+        wal.append(FrameType.BATCH, body)
+    return {name: data.rstrip(b"\0") for name, data in directory.files().items()}
+
+
+SECOND = 64 + FRAME + 33  # in the body of the second frame
+
+
+def test_whole_frames_behind_a_torn_one_are_left_out_as_opening_does() -> None:
+    files = {NAME: damaged(unsynced(BODIES)[NAME], SECOND)}
+    assert salvaged(files) == (ALL[:1], [(2, None)])
+    (left,) = salvage_log(MemoryDirectory(files), database_id=ID, first=1).lost
+    assert "LSN 3 to 4" in str(left)
+    assert "left out" in str(left)
+
+
+def test_a_manifest_vouches_for_frames_that_the_log_does_not() -> None:
+    files = {NAME: damaged(unsynced(BODIES)[NAME], SECOND)}
+    assert salvaged(files, durable_lsn=1) == (ALL[:1], [(2, None)])
+    assert salvaged(files, durable_lsn=2) == ([ALL[0], *ALL[2:]], [(2, 2)])
+
+
+def test_only_the_gap_that_nothing_vouches_for_ends_the_log() -> None:
+    directory = MemoryDirectory()
+    wal = WriteAheadLog.create(directory, database_id=ID, number=1, next_lsn=1)
+    for body in BODIES:
+        lsn = wal.append(FrameType.BATCH, body)
+        if lsn == 2:
+            wal.sync(lsn)
+    data = directory.files()[NAME].rstrip(b"\0")
+    data = damaged(damaged(data, 64 + 33), 64 + 2 * FRAME + 33)
+    assert salvaged({NAME: data}) == ([ALL[1]], [(1, 1), (3, None)])
+
+
+def test_frames_whose_lsns_were_given_out_again_are_never_taken() -> None:
+    """Recovery passed over what lay behind the torn frame, and went on in the next file."""
+    torn = {NAME: damaged(unsynced(BODIES)[NAME], SECOND)}
+    for bodies in ([], [b"new"], [b"new", b"newer"], [b"n"] * 5):
+        again = unsynced(bodies, number=2, next_lsn=2)
+        taken = [(2 + place, body) for place, body in enumerate(bodies)]
+        assert salvaged(torn | again) == ([ALL[0], *taken], [])
+
+
+def test_what_is_lost_before_the_lsns_that_were_given_out_again_stays_lost() -> None:
+    torn = damaged(damaged(unsynced(BODIES)[NAME], 64 + 33), SECOND)
+    again = unsynced([b"new"], number=2, next_lsn=2)
+    assert salvaged({NAME: torn} | again) == ([(2, b"new")], [(1, 1)])
+
+
+def test_a_later_file_vouches_for_the_frames_before_it() -> None:
+    torn = {NAME: damaged(unsynced(BODIES)[NAME], SECOND)}
+    again = unsynced([b"five"], number=2, next_lsn=5)
+    assert salvaged(torn | again) == ([ALL[0], *ALL[2:], (5, b"five")], [(2, 2)])
+    headless = {name: bytes(64) + data[64:] for name, data in again.items()}
+    assert salvaged(torn | headless)[0][:3] == [ALL[0], *ALL[2:]]
+    unborn = {name: bytes(64) for name in again}
+    assert salvaged(torn | unborn)[0] == ALL[:1]
+
+
+def test_the_end_of_any_damage_is_that_of_opening_where_that_opens() -> None:
+    data = unsynced(BODIES)[NAME]
+    for place in range(64, len(data)):
+        files = {NAME: damaged(data, place)}
+        found = scan(MemoryDirectory(files), database_id=ID, first=1)
+        assert found.status == "torn"
+        expected = [(frame.lsn, bytes(frame.body)) for frame in found.frames()]
+        assert salvaged(files)[0] == expected

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from rank_retrieve.codecs.checksum import crc32c
 from rank_retrieve.errors import FormatVersionError
-from rank_retrieve.persistence import wal_scan
+from rank_retrieve.persistence import wal_frames
 from rank_retrieve.persistence.memory_directory import MemoryDirectory
 from rank_retrieve.persistence.wal import FrameType, WriteAheadLog, scan
 from rank_retrieve.persistence.wal_scan import TornTail
@@ -238,13 +238,13 @@ def test_a_first_lsn_out_of_range_is_damage():
 
 def test_imitations_of_frames_do_not_make_the_search_quadratic(monkeypatch):
     checked = []
-    real = wal_scan.crc32c
+    real = wal_frames.crc32c
 
     def counting(buffer, seed=0):
         checked.append(len(buffer))
         return real(buffer, seed)
 
-    monkeypatch.setattr(wal_scan, "crc32c", counting)
+    monkeypatch.setattr(wal_frames, "crc32c", counting)
     n = 20_000
     words = b"".join(
         (5).to_bytes(8, "little")
@@ -264,13 +264,13 @@ def test_imitations_of_frames_do_not_make_the_search_quadratic(monkeypatch):
 def test_evidence_is_found_across_the_chunks_of_the_search(monkeypatch):
     files = log_files([b"%d" % number for number in range(10)])
     for words in (1, 2, 3, 5, 7):
-        monkeypatch.setattr(wal_scan, "CHUNK_WORDS", words)
+        monkeypatch.setattr(wal_frames, "CHUNK_WORDS", words)
         assert scanned(flipped(files, ONE, 70)).status == "damaged"
 
 
 def test_a_frame_completed_while_the_reader_looked_is_no_damage(monkeypatch):
     files = log_files([b"a", b"b", b"c"])
-    real = wal_scan._frame_end
+    real = wal_frames.frame_end
     refused = [64]
 
     def once(file, offset, seed, lsn):
@@ -279,7 +279,7 @@ def test_a_frame_completed_while_the_reader_looked_is_no_damage(monkeypatch):
             return 0
         return real(file, offset, seed, lsn)
 
-    monkeypatch.setattr(wal_scan, "_frame_end", once)
+    monkeypatch.setattr(wal_frames, "frame_end", once)
     result = scanned(files)
     assert result.status == "clean"
     assert found_bodies(result) == [b"a", b"b", b"c"]
