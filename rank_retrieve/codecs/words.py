@@ -163,7 +163,7 @@ class WordTable:
 
     def decode(
         self, code: bytes | memoryview, ends: Int64s | None = None, *, most: int, origin: str
-    ) -> tuple[bytes, Int64s]:
+    ) -> tuple[memoryview, Int64s]:
         """The texts of a code one after the other, and where each ends; int64 [n].
 
         ends: where each one's code ends, ascending, the last the code's size; None for one text.
@@ -185,7 +185,8 @@ class WordTable:
             raise CorruptionError(origin, 0, f"texts of at most {most} bytes", f"{total} bytes")
         out = np.empty(total, dtype=np.uint8)
         _words_kernels.expand(source, self._words, self._offsets, out)
-        return out.tobytes(), text_ends
+        out.flags.writeable = False
+        return out.data, text_ends
 
 
 def _joined(texts: Sequence[bytes | memoryview]) -> tuple[UInt8s, Int64s]:

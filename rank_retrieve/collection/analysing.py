@@ -7,23 +7,26 @@ decoded while the kernel, which needs no GIL, cuts those before.
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
+from rank_retrieve._threads import HelperThread
 from rank_retrieve.collection.record import Record
 from rank_retrieve.collection.schema import TextGroup
 from rank_retrieve.errors import CorruptionError
 
 if TYPE_CHECKING:
-    from rank_retrieve.analysis import Vocabulary
+    from rank_retrieve.analysis import TokenRuns, Vocabulary
     from rank_retrieve.lexical.invert import ForwardIndex
 
 CHUNK_DOCS = 16_384
+PENDING_CHUNKS = 2
 
 
 def analysed(records: Sequence[Record], group: TextGroup, vocabulary: Vocabulary) -> ForwardIndex:
@@ -34,14 +37,15 @@ def analysed(records: Sequence[Record], group: TextGroup, vocabulary: Vocabulary
     if len(records) <= CHUNK_DOCS:
         runs = vocabulary.analyze(_texts(records, group.fields))
         return ForwardIndex(runs.tokens, runs.offsets, n_fields)
-    with ThreadPoolExecutor(1) as pool:
-        analysing = [
-            pool.submit(
-                vocabulary.analyze, _texts(records[start : start + CHUNK_DOCS], group.fields)
-            )
-            for start in range(0, len(records), CHUNK_DOCS)
-        ]
-        parts = [chunk.result() for chunk in analysing]
+    parts: list[TokenRuns] = []
+    pending: deque[Future[TokenRuns]] = deque()
+    with HelperThread() as helper:
+        for start in range(0, len(records), CHUNK_DOCS):
+            texts = _texts(records[start : start + CHUNK_DOCS], group.fields)
+            pending.append(helper.submit(vocabulary.analyze, texts))
+            if len(pending) > PENDING_CHUNKS:
+                parts.append(pending.popleft().result())
+        parts += [chunk.result() for chunk in pending]
     offsets = np.zeros(len(records) * n_fields + 1, dtype=np.int64)
     np.cumsum(np.concatenate([np.diff(part.offsets) for part in parts]), out=offsets[1:])
     return ForwardIndex(np.concatenate([part.tokens for part in parts]), offsets, n_fields)

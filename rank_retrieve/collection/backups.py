@@ -16,7 +16,7 @@ from rank_retrieve.persistence import Directory, FSDirectory
 from rank_retrieve.persistence import manifest as manifests
 from rank_retrieve.persistence.archive import ArchiveReader, write_archive
 from rank_retrieve.persistence.checkpoints import check_checkpoint_name, open_checkpoint
-from rank_retrieve.persistence.directory import sync_descriptor
+from rank_retrieve.persistence.directory import sync_descriptor, sync_folder
 from rank_retrieve.persistence.files import MANIFEST
 from rank_retrieve.persistence.folders import new_folder
 from rank_retrieve.persistence.image import (
@@ -76,8 +76,7 @@ def backup(source: StrPath | Directory | Database, archive: StrPath) -> BackupRe
 
 def _image_of(source: StrPath | Directory | Database) -> Image:
     if isinstance(source, Database):
-        source._check_open()
-        return take_image(source._directory)
+        return take_image(source._opened_directory())
     if isinstance(source, str | os.PathLike):
         return take_image(FSDirectory(source, read_only=True))
     if isinstance(source, Directory):
@@ -97,11 +96,7 @@ def _new_file(target: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
-    fd = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    sync_folder(target.parent)
 
 
 class _Whole:
@@ -164,8 +159,7 @@ def _folder_of(source: StrPath | Directory | tuple[Database, str]) -> Directory:
     if isinstance(source, Directory):
         return source
     if isinstance(source, tuple) and len(source) == 2 and isinstance(source[0], Database):
-        source[0]._check_open()
-        return open_checkpoint(source[0]._directory, check_checkpoint_name(source[1]))
+        return open_checkpoint(source[0]._opened_directory(), check_checkpoint_name(source[1]))
     raise InvalidArgument(
         "source", source, "must be an archive, a checkpoint's folder or (database, name)"
     )

@@ -17,32 +17,33 @@ from rank_retrieve.persistence.checkpoints import (
 )
 
 if TYPE_CHECKING:
-    from rank_retrieve.collection.database import Database
+    from rank_retrieve.collection.engine import Engine
 
 
 def make_checkpoint(
-    database: Database, name: str, *, clock: Callable[[], float] = time.time
+    engine: Engine, name: str, *, clock: Callable[[], float] = time.time
 ) -> CheckpointInfo:
     """Flush, and keep what is published then under a name; see `Database.checkpoint`."""
     check_checkpoint_name(name)
-    directory = database._directory
+    state = engine.state
+    directory = state.directory
     # writers wait meanwhile: links take no time, and copies are made where links are impossible
-    with database._locked_for("make a checkpoint"), new_checkpoint(directory, name) as folder:
-        database.flush()
-        manifest = checkpoint_manifest(database._manifest)
+    with state.locked_for("make a checkpoint"), new_checkpoint(directory, name) as folder:
+        engine.flush()
+        manifest = checkpoint_manifest(state.manifest)
         files = {
             file.name: SegmentReader.open(directory, file.name, kind=None, expected=file).contents
             for file in manifest.files()
         }
-        documents = sum(len(store) for store in database._stores.values())
+        documents = sum(len(store) for store in state.stores.values())
         size = sum(file.size for file in manifest.files())
         info = CheckpointInfo(name, clock(), documents, size)
         fill_checkpoint(directory, manifest, files, folder, info)
     return info
 
 
-def drop_checkpoint(database: Database, name: str) -> None:
+def drop_checkpoint(engine: Engine, name: str) -> None:
     """Delete a checkpoint; see `Database.drop_checkpoint`."""
     check_checkpoint_name(name)
-    with database._locked_for("drop a checkpoint"):
-        remove_checkpoint(database._directory, name)
+    with engine.state.locked_for("drop a checkpoint"):
+        remove_checkpoint(engine.state.directory, name)

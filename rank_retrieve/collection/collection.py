@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rank_retrieve.collection.batch import Change, WriteBatch
 from rank_retrieve.collection.record import check_id, decode_body, to_document, to_record
 from rank_retrieve.collection.reports import collection_info
+from rank_retrieve.collection.request import Mode, SearchRequest
 from rank_retrieve.collection.schema import Schema
-from rank_retrieve.collection.search import Mode
 from rank_retrieve.collection.snapshot import Snapshot
 from rank_retrieve.collection.store import CollectionStore
 from rank_retrieve.collection.verify import VerifyReport
@@ -18,7 +18,7 @@ from rank_retrieve.errors import InvalidArgument
 from rank_retrieve.types import Encoder, Hits, Query
 
 if TYPE_CHECKING:
-    from rank_retrieve.collection.database import Database
+    from rank_retrieve.collection.engine import Engine
     from rank_retrieve.filters import Predicate
     from rank_retrieve.fusion import FusionMethod
 
@@ -35,13 +35,13 @@ class Collection:
     `rr.open` for other durabilities); every search sees all writes that returned before it.
     """
 
-    def __init__(self, database: Database, store: CollectionStore) -> None:
-        self._database, self._held = database, store
+    def __init__(self, engine: Engine, store: CollectionStore) -> None:
+        self._engine, self._held = engine, store
 
     @property
     def _store(self) -> CollectionStore:
         """The collection as it is now: refreshing a reading handle puts another in its place."""
-        current = self._database._stores.get(self._held.entry.name)
+        current = self._engine.state.stores.get(self._held.entry.name)
         if current is not None and current.entry.id == self._held.entry.id:
             self._held = current
         return self._held
@@ -64,7 +64,7 @@ class Collection:
     @contextmanager
     def _locked(self) -> Iterator[CollectionStore]:
         """The collection under the database's lock; NotFound when it was dropped."""
-        with self._database._locked():
+        with self._engine.state.locked():
             store = self._store
             store.check_there()
             yield store
@@ -136,7 +136,7 @@ class Collection:
     def delete(self, document_id: str) -> bool:
         """Remove a document; whether it was there."""
         document_id = check_id(document_id)
-        with self._database._locked_for("delete"):
+        with self._engine.state.locked_for("delete"):
             self._store.check_there()
         if document_id not in self:
             return False
@@ -156,7 +156,7 @@ class Collection:
     def _commit(self, changes: dict[str, Change]) -> int:
         encoding = self._store.encoding
         encoding.complete(changes)
-        return self._database._commit(self._store, changes, encoding.encoder)
+        return self._engine.writer.commit(self._store, changes, encoding.encoder)
 
     def fit_encoder(self, progress: Callable[[str, int, int], None] | None = None) -> int:
         """Train the collection's encoder on its documents, then encode those without a vector.
@@ -178,7 +178,7 @@ class Collection:
                     "the collection was made without one",
                     "pass encoder=rr.LSAEncoder() to create_collection",
                 )
-            self._database._fit_encoder(store, self._training_texts(), progress)
+            self._engine.encoders.fit(store, self._training_texts(), progress)
         return self._encode_missing(progress)
 
     def _training_texts(self) -> list[str]:
@@ -207,7 +207,7 @@ class Collection:
                     if record is not None and field in record.vectors
                 }
                 if made:
-                    self._database._commit(self._store, made, self._store.encoder)
+                    self._engine.writer.commit(self._store, made, self._store.encoder)
                     encoded += len(made)
             if progress is not None:
                 progress("encode", min(start + BATCH_DOCS, len(ids)), len(ids))
@@ -219,7 +219,7 @@ class Collection:
         """The collection as it stands now, for repeatable reads."""
         with self._locked() as store:
             view = self._new_view(store)
-            self._database._snapshots.add(view)
+            self._engine.state.snapshots.add(view)
             return view
 
     def _new_view(self, store: CollectionStore) -> Snapshot:
@@ -228,8 +228,8 @@ class Collection:
             store.visible(),
             store.encoder,
             store.encoder_field,
-            self._database._owner,
-            self._database._manifest.generation,
+            self._engine.state.owner,
+            self._engine.state.manifest.generation,
         )
 
     def _view(self) -> Snapshot:
@@ -253,15 +253,8 @@ class Collection:
         field: str | None = None,
     ) -> Hits:
         """The k best documents for a query; see `Snapshot.search`."""
-        return self._view().search(
-            query,
-            k,
-            vector=vector,
-            mode=mode,
-            where=where,
-            fusion=fusion,
-            candidates=candidates,
-            field=field,
+        return self._view()._run(
+            SearchRequest(query, k, vector, mode, where, fusion, candidates, field)
         )
 
     def search_many(
@@ -313,7 +306,7 @@ class Collection:
     def flush(self) -> None:
         """Move what is in the memtable to a segment file and publish it."""
         self._check_there()
-        self._database._flush([self._store])
+        self._engine.flush([self._store])
 
     def compact(self, progress: Callable[[str, int, int], None] | None = None) -> None:
         """Merge all segments into one, without the deleted documents; their space is free then.
@@ -326,11 +319,11 @@ class Collection:
             "vectors" and "documents".
         Raises ResourceExhausted when the disk has no room for the new segment.
         """
-        self._database._compaction.compact(self._store, progress)
+        self._engine.compaction.compact(self._store, progress)
 
     def sync(self) -> None:
         """Make every acknowledged write durable, whatever the durability."""
-        self._database.sync()
+        self._engine.log.sync()
 
     def info(self) -> dict[str, Any]:
         """Sizes and settings, as plain values."""
@@ -340,7 +333,7 @@ class Collection:
     def verify(self) -> VerifyReport:
         """Read every byte of the collection's files and compare it with its checksums."""
         self._check_there()
-        return self._database._verify(lambda: [self._store])
+        return self._engine.verify(lambda: [self._store])
 
     def __repr__(self) -> str:
         return f"Collection({self.name!r}, {len(self)} documents)"

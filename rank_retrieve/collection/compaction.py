@@ -45,7 +45,8 @@ from rank_retrieve.persistence.manifest import CollectionEntry, SegmentEntry
 from rank_retrieve.persistence.segment import SegmentReader, SegmentWriter
 
 if TYPE_CHECKING:
-    from rank_retrieve.collection.database import Database
+    from rank_retrieve.collection.publishing import Publisher
+    from rank_retrieve.collection.state import State
 
 CompactionMode = Literal["background", "manual"]
 COMPACTIONS: tuple[CompactionMode, ...] = ("background", "manual")
@@ -112,8 +113,14 @@ class Compaction:
     problem: why merging in the background has stopped, None while it has not.
     """
 
-    def __init__(self, database: Database, mode: CompactionMode) -> None:
-        self._database = database
+    def __init__(
+        self,
+        state: State,
+        publisher: Publisher,
+        flush: Callable[[Sequence[CollectionStore]], None],
+        mode: CompactionMode,
+    ) -> None:
+        self._state, self._publisher, self._flush = state, publisher, flush
         self.mode: CompactionMode = mode
         self.policy = MergePolicy()
         self.problem: Exception | None = None
@@ -129,17 +136,16 @@ class Compaction:
 
     def compact(self, store: CollectionStore, progress: Progress | None) -> None:
         """Flush a collection and merge its segments into one; see `Collection.compact`."""
-        database = self._database
         with self._one_at_a_time:
             try:
                 self._check_wanted()  # `stop` waits only for what has begun by then
-                database._flush([store])
+                self._flush([store])
                 merge = self._begin(store, _everything)
                 if merge is not None:
                     self._run(merge, progress)
             except Abandoned:
                 raise InvalidArgument(
-                    "database", database.path, "was closed during a compaction", "open it again"
+                    "database", self._state.path, "was closed during a compaction", "open it again"
                 ) from None
             except Dropped:
                 raise NotFound("collection", store.entry.name, "it was dropped") from None
@@ -148,7 +154,7 @@ class Compaction:
 
     def wake(self) -> None:
         """After a flush, under the lock: start the thread if there is something to merge."""
-        stores = self._database._stores.values()
+        stores = self._state.stores.values()
         if self.mode == "manual" or self.problem is not None:
             return
         if all(self.policy.next_merge(_sizes(store)) is None for store in stores):
@@ -162,7 +168,10 @@ class Compaction:
                 self._thread = threading.Thread(
                     target=self._work, name="rank-retrieve-compaction", daemon=True
                 )
-                self._thread.start()
+                try:
+                    self._thread.start()
+                except RuntimeError:  # a limit of threads, or the interpreter ends: next time
+                    self._thread = None
 
     def wait(self) -> None:
         """Return when the background has nothing left to merge."""
@@ -184,7 +193,7 @@ class Compaction:
         try:
             while self._wanted():
                 with self._locked():
-                    stores = list(self._database._stores.values())
+                    stores = list(self._state.stores.values())
                 for store in stores:
                     while self._merge_next(store):
                         pass
@@ -223,7 +232,7 @@ class Compaction:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """The database's lock, for a change."""
-        with self._patiently(self._database._lock), self._database._locked_for("compact"):
+        with self._patiently(self._state.lock), self._state.locked_for("compact"):
             yield
 
     @contextmanager
@@ -256,7 +265,7 @@ class Compaction:
             if chosen is None:
                 return None
             inputs = store.disk[chosen.start : chosen.stop]
-            name = self._database._numbers.take(segment_name)
+            name = self._state.numbers.take(segment_name)
             return Merge(store, inputs, [part.live_now() for part in inputs], name)
 
     def _run(self, merge: Merge, progress: Progress | None) -> None:
@@ -277,8 +286,7 @@ class Compaction:
 
     def _write(self, merge: Merge, step: Step) -> DiskSegment:
         """The merged segment in a synced file that no manifest names yet."""
-        database = self._database
-        storing, directory = database._storing, database._directory
+        storing, directory = self._state.storing, self._state.directory
         with storing("compact"):
             writer = SegmentWriter(directory, merge.name, kind=SEGMENT_KIND, flags=SEGMENT_FLAGS)
         self._writer = writer
@@ -310,18 +318,18 @@ class Compaction:
         finally:
             if not publishing.is_set():
                 with suppress(OSError, NotFound):
-                    self._database._directory.delete(merge.name)
+                    self._state.directory.delete(merge.name)
 
     def _publish(
         self, merge: Merge, merged: DiskSegment | None, publishing: threading.Event
     ) -> None:
-        database, store = self._database, merge.store
+        state, store = self._state, merge.store
         if merged is not None:
             merged.doom(sorted(merge.deleted_since()))
             if merged.n_live:
-                with database._storing("compact"):
+                with state.storing("compact"):
                     merged.publish()
-                    merged.entry = with_deletions(merged, database._directory, database._numbers)
+                    merged.entry = with_deletions(merged, state.directory, state.numbers)
                 merged.written()
             else:
                 merged = None
@@ -332,13 +340,13 @@ class Compaction:
         if merged is not None:
             publishing.set()
         try:
-            database._publish(collections=database._entries_with({entry.id: entry}))
+            self._publisher.publish(collections=state.entries_with({entry.id: entry}))
             store.merged(entry, disk)
         except RankRetrieveError:
             raise
         except BaseException as error:
             # the manifest and the memory of this handle may differ now
-            database._stop_writing(error)
+            state.stop_writing(error)
             raise
 
 

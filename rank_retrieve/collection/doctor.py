@@ -8,10 +8,15 @@ from typing import Any
 
 from rank_retrieve.collection.database import Database
 from rank_retrieve.collection.start import open as open_database
-from rank_retrieve.errors import CorruptionError, FormatVersionError, RankRetrieveError
+from rank_retrieve.errors import (
+    CorruptionError,
+    FormatVersionError,
+    InvalidArgument,
+    RankRetrieveError,
+)
 from rank_retrieve.persistence import Directory, FSDirectory
 from rank_retrieve.persistence.checkpoints import CheckpointInfo, list_checkpoints
-from rank_retrieve.persistence.recovery import recover
+from rank_retrieve.persistence.reading import recover_beside_writer
 from rank_retrieve.persistence.recovery_report import RecoveryReport
 
 
@@ -66,7 +71,7 @@ def diagnose(path: str | os.PathLike[str] | Directory) -> Diagnosis:
     report = RecoveryReport()
     result = Diagnosis(directory.path, report)
     try:
-        recover(directory, writable=False, report=report)
+        recover_beside_writer(directory, report=report)
         with open_database(directory, mode="r") as database:
             _examine(database, result)
     except FormatVersionError as error:
@@ -74,6 +79,8 @@ def diagnose(path: str | os.PathLike[str] | Directory) -> Diagnosis:
         result.advice.append("open it with the version of rank-retrieve that wrote it")
     except CorruptionError as error:
         result.problems.append(_fact(error))
+    except InvalidArgument as error:  # of what is stored: nothing was passed that could be wrong
+        result.problems.append(str(error))
     _checkpoints(directory, result)
     if result.problems:
         result.advice += [

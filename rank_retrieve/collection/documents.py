@@ -30,15 +30,16 @@ import struct
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
+from rank_retrieve._threads import HelperThread
 from rank_retrieve.codecs.frames import MAX_CONTENT_BYTES, compress, decompress
-from rank_retrieve.codecs.words import MAX_TABLE_BYTES, WordTable
+from rank_retrieve.codecs.words import MAX_TABLE_BYTES, MAX_WORD_BYTES, WordTable
 from rank_retrieve.collection.arrays import array_of
 from rank_retrieve.collection.record import MAX_BODY_BYTES
 from rank_retrieve.errors import CorruptionError
@@ -50,8 +51,13 @@ DOCUMENT_WORDS = 1
 Body: TypeAlias = bytes | memoryview
 
 CACHED_BLOCKS = 16
+CACHED_BYTES = 8 << 20  # of all cached blocks
+CACHED_BLOCK_BYTES = 4 << 20  # larger ones are of one body each: nothing else is read from them
+# what a code of this size means is no larger than a body may be
+MAX_CODE_AT_ONCE_BYTES = MAX_BODY_BYTES // MAX_WORD_BYTES
 # a code is at most 5/3 of its body: an escaped byte behind a word of two that is coded as two
 MAX_BLOCK_BYTES = MAX_CONTENT_BYTES
+FLAGS_OFFSET = 10  # in the header of a segment file
 PENDING_BLOCKS = 4
 TABLE_LEVEL = 9
 _SIZE = struct.Struct("<I")
@@ -93,22 +99,27 @@ class StreamingSink(Protocol):
         ...
 
 
-class DocumentBlocks:
-    """Bodies in doc order as compressed blocks; made in any thread, then written."""
+@runtime_checkable
+class Flagged(Protocol):
+    """Sections whose file has flags."""
 
-    def __init__(self, bodies: Sequence[Body], packing: Packing = QUICK) -> None:
-        self._words = train(sample(bodies, packing), sum(map(len, bodies)), packing)
-        groups = grouped(bodies, packing.block_bytes)
-        self._blocks = [pack(group, self._words, packing.level) for group in groups]
+    @property
+    def flags(self) -> int:
+        """Those of its header."""
+        ...
+
+
+class DocumentBlocks:
+    """Bodies in doc order as quickly compressed blocks; made in any thread, then written."""
+
+    def __init__(self, bodies: Sequence[Body]) -> None:
+        self._blocks = [
+            pack(group, None, QUICK.level) for group in grouped(bodies, QUICK.block_bytes)
+        ]
 
     def write(self, sink: SectionSink) -> None:
         """Store the sections."""
-        write_blocks(sink, self._words, self._blocks)
-
-
-def write_documents(sink: SectionSink, bodies: Sequence[Body], packing: Packing = QUICK) -> None:
-    """Write the bodies, in doc order."""
-    DocumentBlocks(bodies, packing).write(sink)
+        write_blocks(sink, None, self._blocks)
 
 
 def stream_documents(
@@ -118,12 +129,12 @@ def stream_documents(
 
     One thread compresses while the caller's goes on with the bodies.
     """
-    with ThreadPoolExecutor(1) as pool:
+    with HelperThread() as helper:
 
         def blocks() -> Iterator[Block]:
             pending: deque[Future[Block]] = deque()
             for group in grouped(bodies, packing.block_bytes):
-                pending.append(pool.submit(pack, group, words, packing.level))
+                pending.append(helper.submit(pack, group, words, packing.level))
                 if len(pending) > PENDING_BLOCKS:
                     yield pending.popleft().result()
             while pending:
@@ -185,14 +196,6 @@ def pack(bodies: Sequence[Body], words: WordTable | None, level: int) -> Block:
     return Block(len(bodies), len(raw), compress(raw, level))
 
 
-def sample(bodies: Sequence[Body], packing: Packing) -> list[Body]:
-    """Every so manieth body, about `sample_bytes` of them."""
-    if not packing.sample_bytes:
-        return []
-    step = max(1, -(-sum(map(len, bodies)) // packing.sample_bytes))
-    return [body for body in bodies[::step] if len(body) <= packing.sample_bytes]
-
-
 def train(chosen: Sequence[Body], total_bytes: int, packing: Packing) -> WordTable | None:
     """The words for bodies of so many bytes in all, from a sample of them."""
     if not packing.sample_bytes:
@@ -207,9 +210,17 @@ class Decoded(NamedTuple):
     stored: memoryview
     ends: Int64s
 
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory."""
+        return self.stored.nbytes + self.ends.nbytes
+
 
 class DocumentStore:
-    """Reads bodies by doc number; keeps the last few blocks, since hits come in neighbourhoods."""
+    """Reads bodies by doc number; keeps the last few blocks, since hits come in neighbourhoods.
+
+    Where the sections have flags, they must say of documents what the sections do.
+    """
 
     def __init__(self, sections: Sections, n_docs: int) -> None:
         self._origin = sections.origin
@@ -222,6 +233,17 @@ class DocumentStore:
         self._cache: OrderedDict[int, Decoded] = OrderedDict()
         self._lock = threading.Lock()
         self._check(n_docs)
+        self._check_form()
+
+    def _check_form(self) -> None:
+        flags = self._sections.flags if isinstance(self._sections, Flagged) else None
+        if flags is not None and bool(flags & DOCUMENT_WORDS) != self._has_words:
+            raise CorruptionError(
+                self._origin,
+                FLAGS_OFFSET,
+                "flag 1 and a section documents.words, or neither",
+                f"flags {flags:#x}, with{'' if self._has_words else 'out'} the section",
+            )
 
     def _check(self, n_docs: int) -> None:
         blocks = len(self._raw)
@@ -249,10 +271,13 @@ class DocumentStore:
         """The stored bytes of one document."""
         block = int(np.searchsorted(self._first, doc, side="right")) - 1
         stored, ends = self._block(block)
-        body = _slice(stored, ends, doc - int(self._first[block]))
+        return self._plain(_slice(stored, ends, doc - int(self._first[block])))
+
+    def _plain(self, stored: memoryview) -> memoryview:
+        """A body from its stored form."""
         if not self.words:
-            return body
-        return self.words.decode(body, most=MAX_BODY_BYTES, origin=self._origin)[0]
+            return stored
+        return self.words.decode(stored, most=MAX_BODY_BYTES, origin=self._origin)[0]
 
     def bodies(self) -> Iterator[Body]:
         """All bodies, in doc order; blocks are not cached."""
@@ -271,11 +296,11 @@ class DocumentStore:
     def bodies_of(self, block: int) -> Iterator[Body]:
         """The bodies of one block."""
         stored, ends = self._decode(block)
-        if self.words:
-            text, ends = self.words.decode(stored, ends, most=MAX_BLOCK_BYTES, origin=self._origin)
-            stored = memoryview(text)
-        for position in range(len(ends)):
-            yield _slice(stored, ends, position)
+        if self.words and len(stored) <= MAX_CODE_AT_ONCE_BYTES:
+            stored, ends = self.words.decode(stored, ends, most=MAX_BODY_BYTES, origin=self._origin)
+            yield from _slices(stored, ends)
+        else:
+            yield from map(self._plain, _slices(stored, ends))
 
     def _block(self, block: int) -> Decoded:
         with self._lock:
@@ -284,10 +309,13 @@ class DocumentStore:
                 self._cache.move_to_end(block)
                 return found
         decoded = self._decode(block)
+        if decoded.nbytes > CACHED_BLOCK_BYTES:
+            return decoded
         with self._lock:
             self._cache[block] = decoded
-            while len(self._cache) > CACHED_BLOCKS:
-                self._cache.popitem(last=False)
+            cached = sum(held.nbytes for held in self._cache.values())
+            while len(self._cache) > CACHED_BLOCKS or cached > CACHED_BYTES:
+                cached -= self._cache.popitem(last=False)[1].nbytes
         return decoded
 
     def _decode(self, block: int) -> Decoded:
@@ -347,6 +375,10 @@ def split_ends(raw: memoryview, count: int) -> Decoded | None:
     if not count or np.any(np.diff(ends, prepend=0) < 0) or ends[-1] != len(bodies):
         return None
     return Decoded(bodies, ends)
+
+
+def _slices(stored: memoryview, ends: Int64s) -> Iterator[memoryview]:
+    return (_slice(stored, ends, position) for position in range(len(ends)))
 
 
 def _slice(stored: memoryview, ends: Int64s, position: int) -> memoryview:

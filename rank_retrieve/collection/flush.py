@@ -12,16 +12,18 @@ it leaves the new state. Nothing is changed in place.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
 
+from rank_retrieve._threads import HelperThread
+from rank_retrieve.collection.contents import write_segment
 from rank_retrieve.collection.documents import DocumentBlocks
 from rank_retrieve.collection.live import DELETIONS_KIND, LiveSegment
-from rank_retrieve.collection.segment import SEGMENT_FLAGS, SEGMENT_KIND, Segment, write_segment
+from rank_retrieve.collection.segment import SEGMENT_FLAGS, SEGMENT_KIND, Segment
 from rank_retrieve.collection.store import CollectionStore, DiskSegment
 from rank_retrieve.errors import NotFound, ResourceExhausted
 from rank_retrieve.persistence.files import deletions_name, segment_name
@@ -29,6 +31,9 @@ from rank_retrieve.persistence.manifest import CollectionEntry, SegmentEntry
 from rank_retrieve.persistence.segment import SegmentReader, SegmentWriter
 
 if TYPE_CHECKING:
+    from rank_retrieve.collection.commit_log import CommitLog
+    from rank_retrieve.collection.publishing import Publisher
+    from rank_retrieve.collection.state import State
     from rank_retrieve.persistence.directory import Directory
 
 THREAD_ABOVE_BYTES = 256 << 10  # below, compressing takes less time than starting a thread
@@ -82,6 +87,38 @@ class NewFiles:
             for name in self._names:
                 with suppress(OSError, NotFound):
                     self._directory.delete(name)
+
+
+def flush_stores(
+    state: State, log: CommitLog, publisher: Publisher, stores: Sequence[CollectionStore]
+) -> bool:
+    """Move memtables to published segment files, under the lock; whether there was anything.
+
+    The log is truncated where no other memtable needs it.
+    """
+    chosen = [store for store in stores if store.dirty and not store.dropped]
+    if not chosen:
+        return False
+    with NewFiles(state.directory, state.numbers) as files:
+        lsn = log.last_lsn
+        with state.storing("flush"):
+            parts = [FlushedStore(s, state.directory, files, lsn) for s in chosen]
+            wal_number = state.manifest.wal_number
+            if not any(s.dirty for s in state.stores.values() if s not in chosen):
+                log.rotate()
+                wal_number = log.newest_number
+
+        def adopt() -> None:
+            for part in parts:
+                part.store.flushed(part.entry, part.disk)
+
+        publisher.publish(
+            adopt,
+            collections=state.entries_with({p.entry.id: p.entry for p in parts}),
+            wal_number=wal_number,
+        )
+        log.delete_before(wal_number)
+    return True
 
 
 class FlushedStore:
@@ -160,5 +197,5 @@ def _compressed(bodies: Sequence[bytes]) -> Iterator[Future[DocumentBlocks]]:
         yield blocks
         return
     # compression lets go of the GIL, and so do the kernels that it runs beside
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(DocumentBlocks, bodies)
+    with HelperThread() as helper:
+        yield helper.submit(DocumentBlocks, bodies)

@@ -21,7 +21,7 @@ import msgspec
 
 from rank_retrieve.collection.record import texts_of
 from rank_retrieve.collection.segment import Segment
-from rank_retrieve.errors import CorruptionError
+from rank_retrieve.errors import CorruptionError, InvalidArgument
 from rank_retrieve.types import Bitmap, Sections, SectionSink
 
 if TYPE_CHECKING:
@@ -70,7 +70,13 @@ class LiveSegment:
             if len(docs) * RECOUNT_ABOVE > segment.n_docs:
                 deleted[group.name] = DeletedStatistics.recount(index, live)
                 continue
-            gone = DeletedStatistics.of(index, docs, self._terms_of(docs, group))
+            try:
+                gone = DeletedStatistics.of(index, docs, self._terms_of(docs, group))
+            except (InvalidArgument, CorruptionError):
+                # the bodies are damaged or not what was indexed, as `verify` tells; the lists
+                # are what is searched, so they alone say what is gone from them
+                deleted[group.name] = DeletedStatistics.recount(index, live)
+                continue
             deleted[group.name] = gone if before is None else before.merged(gone)
         return LiveSegment(segment, live, deleted)
 

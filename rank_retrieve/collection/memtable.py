@@ -12,15 +12,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from rank_retrieve.collection.batch import Change
+from rank_retrieve.collection.contents import Contents
 from rank_retrieve.collection.live import LiveSegment
 from rank_retrieve.collection.memtable_segment import memtable_segment
 from rank_retrieve.collection.record import Record
 from rank_retrieve.collection.schema import Schema
-from rank_retrieve.collection.segment import Contents, Segment
+from rank_retrieve.collection.segment import Segment
 from rank_retrieve.types import Bitmap
 
 if TYPE_CHECKING:
     from rank_retrieve.analysis import Vocabulary
+
+DELETE_BYTES = 32  # in the log, beside the id
 
 
 class _View(NamedTuple):
@@ -111,8 +114,8 @@ class _Sealed(Tracked):
 class Memtable:
     """Records by id, newest last.
 
-    nbytes: what was put in since the memtable was made, replaced records included: the
-        measure of when to flush.
+    nbytes: roughly what was put and deleted since the memtable was made, replaced records
+        included: the measure of when to flush, since the log grows with all of it.
     """
 
     def __init__(self, schema: Schema, vocabularies: Mapping[str, Vocabulary]) -> None:
@@ -151,7 +154,9 @@ class Memtable:
             elif sealed and (found := find_live(sealed, identity)) is not None:
                 found[0].doom([found[1]])
                 replaced += 1
-            if record is not None:
+            if record is None:
+                nbytes += len(identity) + DELETE_BYTES
+            else:
                 pending[identity] = record
                 nbytes += record.nbytes
         self.nbytes += nbytes

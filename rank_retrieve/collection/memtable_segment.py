@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rank_retrieve.collection.segment import (
+from rank_retrieve.collection.contents import (
     Contents,
-    Segment,
     write_columns_of,
     write_encoded_docs,
     write_ids_of,
@@ -22,6 +21,7 @@ from rank_retrieve.collection.segment import (
     write_text_group,
     write_vector_field,
 )
+from rank_retrieve.collection.segment import Segment
 from rank_retrieve.types import MemorySections, SectionSink
 
 if TYPE_CHECKING:
@@ -72,18 +72,19 @@ class LazySections:
 
 def memtable_segment(contents: Contents, vocabularies: Mapping[str, Vocabulary]) -> Segment:
     """The records as a segment to search."""
-    schema, sections = contents.schema, LazySections(ORIGIN)
+    schema, records, sections = contents.schema, contents.records, LazySections(ORIGIN)
     sections.add_now(partial(write_meta, contents=contents))
     for group in schema.groups:
         write = partial(
             write_text_group, group=group, contents=contents, vocabulary=vocabularies[group.name]
         )
         sections.add_now(write)
-    sections.add_later("ids", partial(write_ids_of, contents=contents))
+    # of what waits, nothing holds the tokens: a snapshot may outlive the memtable by far
+    sections.add_later("ids", partial(write_ids_of, records=records))
     for name in contents.vector_fields:
-        write = partial(write_vector_field, name=name, records=contents.records)
+        write = partial(write_vector_field, name=name, records=records)
         sections.add_later(f"vectors.{name}", write)
-        write = partial(write_encoded_docs, name=name, records=contents.records)
+        write = partial(write_encoded_docs, name=name, records=records)
         sections.add_later(f"encoded.{name}", write)
-    sections.add_later("columns", partial(write_columns_of, contents=contents))
-    return Segment(ORIGIN, sections, schema, contents.records)
+    sections.add_later("columns", partial(write_columns_of, schema=schema, records=records))
+    return Segment(ORIGIN, sections, schema, records)

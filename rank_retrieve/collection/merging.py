@@ -156,7 +156,7 @@ def _merge_documents(
 def _words(parts: Sequence[LiveSegment], step: Step) -> WordTable | None:
     """Words for the live bodies, from blocks that are spread evenly over all parts."""
     sampled: list[Body] = []
-    blocks = [(part, block) for part in parts for block in range(part.segment.bodies.n_blocks)]
+    blocks = [(part, block) for part in parts for block in range(part.segment.blocks.n_blocks)]
     total = sum(part.n_live for part in parts)
     # the golden ratio spreads any number of blocks evenly, without knowing how many are needed
     order = sorted(range(len(blocks)), key=lambda place: place * 0.6180339887498949 % 1.0)
@@ -164,8 +164,8 @@ def _words(parts: Sequence[LiveSegment], step: Step) -> WordTable | None:
     for place in order:
         part, block = blocks[place]
         step("documents", 0, total)
-        first = part.segment.bodies.first_of(block)
-        for doc, body in enumerate(part.segment.bodies.bodies_of(block), first):
+        first = part.segment.blocks.first_of(block)
+        for doc, body in enumerate(part.segment.blocks.bodies_of(block), first):
             if part.is_live(doc):
                 n_sampled += 1
                 if len(body) <= SMALL.sample_bytes:

@@ -24,7 +24,7 @@ from rank_retrieve.persistence.reading import published, recover_beside_writer
 from rank_retrieve.persistence.wal_tail import LogPosition, TrailLost, end_of, follow
 
 if TYPE_CHECKING:
-    from rank_retrieve.collection.database import Database
+    from rank_retrieve.collection.state import State
     from rank_retrieve.persistence.manifest import Manifest
     from rank_retrieve.persistence.wal import WalFrame
 
@@ -32,20 +32,20 @@ if TYPE_CHECKING:
 class Follower:
     """Where one reading handle is, and the mark that says so to others."""
 
-    def __init__(self, database: Database, position: LogPosition) -> None:
-        self._position = position
+    def __init__(self, state: State, position: LogPosition) -> None:
+        self._state, self._position = state, position
         self._manifest_bytes = b""
         self._one_at_a_time = threading.Lock()
-        self._mark = ReaderMark.make(database._directory, database._manifest.generation)
+        self._mark = ReaderMark.make(state.directory, state.manifest.generation)
 
-    def refresh(self, database: Database) -> bool:
+    def refresh(self) -> bool:
         """Move to the newest state; whether there was one. See `Database.refresh`."""
         with self._one_at_a_time:
-            database._check_open()
-            moved = self._follow(database)
-            with database._locked():
+            self._state.check_open()
+            moved = self._follow()
+            with self._state.locked():
                 if self._mark is not None:
-                    self._mark.move(database._oldest_generation())
+                    self._mark.move(self._state.oldest_generation())
             return moved
 
     @contextmanager
@@ -59,51 +59,51 @@ class Follower:
         if self._mark is not None:
             self._mark.release()
 
-    def _follow(self, database: Database) -> bool:
-        held = database._manifest
+    def _follow(self) -> bool:
+        held = self._state.manifest
         try:
-            frames, position = follow(database._directory, held.database_id, self._position)
+            frames, position = follow(self._state.directory, held.database_id, self._position)
         except TrailLost:
-            return self._reload(database)
+            return self._reload()
         # what was read before this look was written before any manifest that is new in it
-        if not self._is_published(database, held):
-            return self._reload(database)
+        if not self._is_published(held):
+            return self._reload()
         if frames:
-            self._apply(database, frames)
+            self._apply(frames)
         moved = position != self._position
         self._position = position
         return moved
 
-    def _is_published(self, database: Database, held: Manifest) -> bool:
-        found = published(database._directory)
+    def _is_published(self, held: Manifest) -> bool:
+        found = published(self._state.directory)
         if found is not None and found == self._manifest_bytes:
             return True
-        if manifests.load(database._directory).generation != held.generation:
+        if manifests.load(self._state.directory).generation != held.generation:
             return False
         # published files are replaced, never changed: the same bytes are the same generation
         self._manifest_bytes = found or b""
         return True
 
-    def _apply(self, database: Database, frames: list[WalFrame]) -> None:
-        with database._locked():
-            stores = list(database._stores.values())
-            next_id = database._manifest.next_collection_id
+    def _apply(self, frames: list[WalFrame]) -> None:
+        with self._state.locked():
+            stores = list(self._state.stores.values())
+            next_id = self._state.manifest.next_collection_id
             # doing it twice changes nothing, so an error on the way leaves a state to go on from
             for store, batch in prepare_frames(frames, stores, next_id):
-                with database._adopting():
+                with self._state.adopting():
                     store.apply(batch)
 
-    def _reload(self, database: Database) -> bool:
-        found = recover_beside_writer(database._directory)
-        with database._locked():
-            before = list(database._stores.values())
+    def _reload(self) -> bool:
+        found = recover_beside_writer(self._state.directory)
+        with self._state.locked():
+            before = list(self._state.stores.values())
         stores = replayed(found, before)
         names = {store.entry.id for store in stores}
-        with database._locked(), database._adopting():
+        with self._state.locked(), self._state.adopting():
             for store in before:
                 store.dropped = store.entry.id not in names
-            database._manifest = found.manifest
-            database._stores = {store.entry.name: store for store in stores}
+            self._state.manifest = found.manifest
+            self._state.stores = {store.entry.name: store for store in stores}
             self._position = end_of(found.scan)
             for store in before:
                 store.let_go()  # handles that are not used any more still refer to it

@@ -25,16 +25,17 @@ from rank_retrieve.collection.batch import (
 )
 from rank_retrieve.collection.catalogue import Catalogue, read_catalogue
 from rank_retrieve.collection.collection import BATCH_BYTES, BATCH_DOCS
-from rank_retrieve.collection.database import Database
 from rank_retrieve.collection.encoders import (
     EncoderSettings,
     TrainableEncoder,
     open_encoder,
     unfitted_encoder,
 )
+from rank_retrieve.collection.engine import Engine
 from rank_retrieve.collection.entry import to_entry
 from rank_retrieve.collection.guesses import fields_of, fits, takes
 from rank_retrieve.collection.live import DELETIONS_KIND
+from rank_retrieve.collection.named_collections import add_collection
 from rank_retrieve.collection.record import Record
 from rank_retrieve.collection.repair_report import RepairReport
 from rank_retrieve.collection.salvage import (
@@ -79,7 +80,7 @@ def repair(
     with new_folder(target) as folder:
         database = open_database(folder, durability="none")
         try:
-            _Salvage(directory, catalogue, database, report).run()
+            _Salvage(directory, catalogue, database._engine, report).run()
             database.flush()
         finally:
             database.close()
@@ -102,10 +103,10 @@ class _Salvage:
     """One repair under way."""
 
     def __init__(
-        self, directory: Directory, catalogue: Catalogue, database: Database, report: RepairReport
+        self, directory: Directory, catalogue: Catalogue, engine: Engine, report: RepairReport
     ) -> None:
         self._directory, self._catalogue = directory, catalogue
-        self._database, self._report = database, report
+        self._engine, self._report = engine, report
         self._stores: dict[int, CollectionStore] = {}  # by their old numbers
         self._made: list[CollectionStore] = []
         self._guesses: list[CollectionStore] = []
@@ -161,15 +162,7 @@ class _Salvage:
         self, name: str, schema: Schema, settings: EncoderSettings | None
     ) -> CollectionStore:
         """A collection like `Database.create_collection` makes, without an encoder's object."""
-        database = self._database
-        number = database._manifest.next_collection_id
-        entry = CollectionEntry(number, name, to_entry(schema, settings))
-        store = CollectionStore(entry, schema)
-        store.attach_settings(settings)
-        database._publish(
-            collections=[*database._manifest.collections, entry], next_collection_id=number + 1
-        )
-        database._stores[name] = store
+        store = add_collection(self._engine, name, schema, settings)
         self._made.append(store)
         return store
 
@@ -187,10 +180,7 @@ class _Salvage:
             )
             return
         if isinstance(encoder, TrainableEncoder):
-            database = self._database
-            stored = msgspec.structs.replace(store.entry, encoder=database._write_encoder(encoder))
-            database._publish(collections=database._entries_with({stored.id: stored}))
-            store.entry, store.encoder = stored, encoder
+            self._engine.encoders.store(store, encoder)
 
     # ------------------------------------------------------------------ segments
 
@@ -212,13 +202,16 @@ class _Salvage:
         live = read_live(self._directory, deletions, remains.meta.n_docs, losses)
         records = salvage_documents(remains, store.schema.vectors, live, losses)
         for changes in _batches(self._fitting(store, records)):
-            self._database._commit(store, changes, store.encoder)
+            self._engine.writer.commit(store, changes, store.encoder)
         self._note(store, losses)
 
     def _fitting(self, store: CollectionStore, records: Iterable[Record]) -> Iterator[Record]:
-        """Records without what an encoder made that is lost."""
+        """Records without what an encoder made that is lost; where no encoder is known, put."""
         for record in records:
-            if record.encoded and store.entry.id in self._without_encoder:
+            if record.encoded and store.settings is None:
+                # of a guessed schema: the vectors are all that is left of the encoder
+                yield Record(record.id, record.body, record.vectors)
+            elif record.encoded and store.entry.id in self._without_encoder:
                 kept = {n: v for n, v in record.vectors.items() if n not in record.encoded}
                 yield Record(record.id, record.body, kept)
             else:
@@ -276,7 +269,7 @@ class _Salvage:
     def _guessed(
         self, fields: dict[str, Field], entry: CollectionEntry | None = None
     ) -> CollectionStore:
-        known = set(self._database._stores) | {entry.name for entry in self._catalogue.entries}
+        known = set(self._engine.state.stores) | {entry.name for entry in self._catalogue.entries}
         name = GUESSED if entry is None else entry.name
         for number in itertools.count(2):
             if name not in known or entry is not None:
@@ -325,10 +318,13 @@ class _Salvage:
 
     def _log(self) -> None:
         catalogue, report = self._catalogue, self._report
-        log = salvage_log(
-            self._directory, database_id=catalogue.database_id, first=catalogue.wal_number
-        )
         flushed = {entry.id: entry.flushed_lsn for entry in catalogue.entries}
+        log = salvage_log(
+            self._directory,
+            database_id=catalogue.database_id,
+            first=catalogue.wal_number,
+            durable_lsn=max(flushed.values(), default=0),
+        )
         everywhere = min(flushed.values(), default=0) if catalogue.names_every_segment else 0
         for gap in log.lost:
             if gap.last is None:
@@ -352,7 +348,7 @@ class _Salvage:
             except CorruptionError as error:
                 report.lost.append(f"LSN {frame.lsn}: {error}")
                 continue
-            self._database._commit(store, self._fitting_changes(store, changes), store.encoder)
+            self._engine.writer.commit(store, self._fitting_changes(store, changes), store.encoder)
             for identity in changes:  # the log vouches for what it brings
                 self._unproven.get(store.entry.name, {}).pop(identity, None)
             report.log_frames += 1
@@ -384,7 +380,7 @@ class _Salvage:
     def _fitting_changes(
         self, store: CollectionStore, changes: dict[str, Change]
     ) -> dict[str, Change]:
-        if store.entry.id not in self._without_encoder:
+        if store.settings is not None and store.entry.id not in self._without_encoder:
             return changes
         return {
             identity: None if record is None else next(self._fitting(store, [record]))

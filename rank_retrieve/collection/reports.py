@@ -7,35 +7,44 @@ from typing import TYPE_CHECKING, Any
 
 from rank_retrieve.collection.store import CollectionStore
 from rank_retrieve.errors import CorruptionError, NotFound
+from rank_retrieve.persistence import manifest as manifests
+from rank_retrieve.persistence.readers import ReaderInfo, list_readers
 
 if TYPE_CHECKING:
-    from rank_retrieve.collection.database import Database
+    from rank_retrieve.collection.engine import Engine
     from rank_retrieve.persistence import Directory
-    from rank_retrieve.persistence.readers import ReaderInfo
 
 
-def database_info(database: Database) -> dict[str, Any]:
+def database_info(engine: Engine) -> dict[str, Any]:
     """Sizes and settings, as plain values."""
-    manifest, compaction = database._manifest, database._compaction
+    state, compaction = engine.state, engine.compaction
     stopped = {}
     if compaction.problem is not None:
         stopped["compaction_stopped"] = str(compaction.problem)
-    if database._poison is not None:
-        stopped["writing_stopped"] = f"until it is reopened: {database._poison!r}"
-    elif database._refusal is not None:
-        stopped["writing_stopped"] = f"until resume(): {database._refusal}"
+    if state.poison is not None:
+        stopped["writing_stopped"] = f"until it is reopened: {state.poison!r}"
+    elif state.refusal is not None:
+        stopped["writing_stopped"] = f"until resume(): {state.refusal}"
     return {
-        "path": database.path,
-        "mode": database.mode,
-        "durability": database.durability,
+        "path": state.path,
+        "mode": state.mode,
+        "durability": engine.durability,
         "compaction": compaction.mode,
         **stopped,
-        "format_version": manifest.format_version,
-        "generation": manifest.generation,
-        "bytes": size_on_disk(database._directory),
-        "readers": [reader_info(reader) for reader in database.readers()],
-        "collections": {name: collection_info(store) for name, store in database._stores.items()},
+        "format_version": state.manifest.format_version,
+        "generation": state.manifest.generation,
+        "bytes": size_on_disk(state.directory),
+        "readers": [reader_info(reader) for reader in readers_of(engine)],
+        "collections": {name: collection_info(store) for name, store in state.stores.items()},
     }
+
+
+def readers_of(engine: Engine) -> list[ReaderInfo]:
+    """The reading handles on this machine; see `Database.readers`."""
+    newest = engine.state.manifest
+    if engine.follower is not None:  # which may be left behind itself
+        newest = manifests.load(engine.state.directory)
+    return list_readers(engine.state.directory, newest.generation)
 
 
 def reader_info(reader: ReaderInfo) -> dict[str, Any]:

@@ -10,14 +10,13 @@ a vector, and the hybrid search when it matches either leg.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from rank_retrieve.analysis import check_text
 from rank_retrieve.collection.encoders import checked_rows
 from rank_retrieve.collection.live import LiveSegment, bases_of
+from rank_retrieve.collection.request import Mode, SearchRequest
 from rank_retrieve.collection.schema import Schema, TextGroup
 from rank_retrieve.errors import InvalidArgument
 from rank_retrieve.types import (
@@ -27,7 +26,6 @@ from rank_retrieve.types import (
     Float32s,
     Hits,
     Int64s,
-    Query,
     Ranked,
 )
 
@@ -36,9 +34,6 @@ if TYPE_CHECKING:
     from rank_retrieve.filters import Predicate
     from rank_retrieve.fusion import Fused, FusionMethod
     from rank_retrieve.lexical import LexicalSearcher
-
-Mode = Literal["lexical", "dense", "hybrid"]
-MODES: tuple[Mode, ...] = ("lexical", "dense", "hybrid")
 
 MIN_CANDIDATES = 100
 CANDIDATES_PER_HIT = 10
@@ -130,56 +125,6 @@ class DenseLeg:
     def describe(self) -> dict[str, Any]:
         """Field and index."""
         return {"leg": self.name, "field": self._field, "index": self._kind}
-
-
-@dataclass(frozen=True)
-class SearchRequest:
-    """A search as it was asked for; see `Snapshot.search` for the meaning of each part."""
-
-    text: str | None
-    vector: Any
-    k: int
-    mode: Mode | None
-    where: Mapping[str, Any] | Predicate | None
-    fusion: FusionMethod | None
-    candidates: int | None
-    field: str | None
-
-    @classmethod
-    def of(
-        cls,
-        query: str | Query | None,
-        k: int,
-        *,
-        vector: Any = None,
-        mode: Mode | None = None,
-        where: Mapping[str, Any] | Predicate | None = None,
-        fusion: FusionMethod | None = None,
-        candidates: int | None = None,
-        field: str | None = None,
-    ) -> SearchRequest:
-        """Check what can be checked without looking at the collection."""
-        if isinstance(query, Query):
-            vector = query.vector if vector is None else vector
-        text = query.text if isinstance(query, Query) else query
-        if text is not None:
-            check_text(text, "query")
-        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-            raise InvalidArgument("k", k, "must be a whole number of at least 1")
-        if mode is not None and mode not in MODES:
-            raise InvalidArgument("mode", mode, f"must be one of {', '.join(MODES)}")
-        if fusion is not None:
-            from rank_retrieve.fusion import FusionMethod
-
-            if isinstance(fusion, type) or not isinstance(fusion, FusionMethod):
-                raise InvalidArgument("fusion", fusion, "must be a method such as rr.RRF(k=60)")
-        if candidates is not None and (
-            isinstance(candidates, bool) or not isinstance(candidates, int) or candidates < k
-        ):
-            raise InvalidArgument("candidates", candidates, f"must be a whole number >= k = {k}")
-        if text is None and vector is None:
-            raise InvalidArgument("query", None, "a search needs text, a vector, or both")
-        return cls(text, vector, int(k), mode, where, fusion, candidates, field)
 
 
 class Searcher:

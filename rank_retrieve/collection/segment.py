@@ -11,40 +11,30 @@
     columns*                     metadata                              filters
 
 A segment in the memtable has the same sections in memory, except that its bodies stay in the
-records that the memtable holds anyway (`memtable_segment`).
+records that the memtable holds anyway (`memtable_segment`). What writes them is in `contents`.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 import numpy as np
 
-from rank_retrieve.collection.analysing import analysed
-from rank_retrieve.collection.documents import (
-    DOCUMENT_WORDS,
-    DocumentBlocks,
-    DocumentStore,
-)
-from rank_retrieve.collection.forward import joined
-from rank_retrieve.collection.ids import IdTable, write_ids
+from rank_retrieve.collection.documents import DOCUMENT_WORDS, DocumentStore
+from rank_retrieve.collection.ids import IdTable
 from rank_retrieve.collection.record import Record, decode_body, to_document
-from rank_retrieve.collection.schema import ID, Schema, TextGroup
+from rank_retrieve.collection.schema import ID, Schema
 from rank_retrieve.errors import CorruptionError
 from rank_retrieve.persistence.segment import SegmentReader
-from rank_retrieve.types import Bitmap, Float32s, Int32s, Sections, SectionSink
+from rank_retrieve.types import Bitmap, Float32s, Sections
 
 if TYPE_CHECKING:
-    from rank_retrieve.analysis import Vocabulary
     from rank_retrieve.dense.graph import Graph
     from rank_retrieve.dense.vectors import VectorColumn
     from rank_retrieve.filters.columns import Columns
-    from rank_retrieve.lexical.invert import ForwardIndex
     from rank_retrieve.lexical.inverted_index import InvertedIndex
 
 SEGMENT_KIND = "collection-segment"
@@ -71,19 +61,6 @@ class Bodies(Protocol):
         """All of them, in doc order."""
         ...
 
-    @property
-    def n_blocks(self) -> int:
-        """In how many blocks they lie."""
-        ...
-
-    def first_of(self, block: int) -> int:
-        """The first doc of a block."""
-        ...
-
-    def bodies_of(self, block: int) -> Iterator[bytes | memoryview]:
-        """The bodies of one block, in doc order."""
-        ...
-
 
 class RecordBodies:
     """Bodies that are still in memory."""
@@ -99,162 +76,10 @@ class RecordBodies:
         """All of them, in doc order."""
         return (record.body for record in self._records)
 
-    @property
-    def n_blocks(self) -> int:
-        """All of them are one block."""
-        return 1
-
-    def first_of(self, block: int) -> int:
-        """Doc 0."""
-        return 0
-
-    def bodies_of(self, block: int) -> Iterator[bytes]:
-        """All of them."""
-        return self.bodies()
-
-
-# --------------------------------------------------------------------------- writing
-
-
-@dataclass
-class Contents:
-    """What a segment is made from: records, and what analysis made of them, in doc order.
-
-    forwards: per text group, the documents' tokens, numbered by `vocabularies[group]`.
-    """
-
-    schema: Schema
-    records: list[Record]
-    forwards: dict[str, ForwardIndex]
-
-    @property
-    def vector_fields(self) -> list[str]:
-        """The fields in which some document has a vector, sorted, so that equal documents make
-        equal segments however they came together.
-        """
-        if not self.schema.vectors:
-            return []
-        return sorted({name for record in self.records for name in record.vectors})
-
-    def metadata(self) -> list[dict[str, Any]]:
-        """What filters see of each document: its id and the fields that are not declared."""
-        return [
-            metadata_of(self.schema, record.id, decode_body(record.body, "<memory>"))
-            for record in self.records
-        ]
-
-    @classmethod
-    def of(
-        cls, schema: Schema, records: list[Record], vocabularies: Mapping[str, Vocabulary]
-    ) -> Contents:
-        """Analyse records."""
-        forwards = {
-            group.name: analysed(records, group, vocabularies[group.name])
-            for group in schema.groups
-        }
-        return cls(schema, records, forwards)
-
-    @classmethod
-    def concatenate(cls, parts: Sequence[tuple[Contents, Bitmap | None]]) -> Contents:
-        """The live documents of several contents of one vocabulary, in order; one at least."""
-        kept = [
-            (part, np.arange(len(part.records)) if live is None else live.to_docs())
-            for part, live in parts
-        ]
-        return cls(
-            parts[0][0].schema,
-            [part.records[doc] for part, docs in kept for doc in docs.tolist()],
-            {
-                group: joined([(part.forwards[group], docs) for part, docs in kept])
-                for group in parts[0][0].forwards
-            },
-        )
-
 
 def metadata_of(schema: Schema, identity: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """What filters see of a document: its id and the fields that are not declared."""
     return {ID: identity, **{n: v for n, v in body.items() if n not in schema.texts}}
-
-
-def write_segment(
-    sink: SectionSink,
-    contents: Contents,
-    vocabularies: Mapping[str, Vocabulary],
-    blocks: Future[DocumentBlocks],
-) -> None:
-    """Write every section of a segment."""
-    from rank_retrieve.dense.indexes import index_kind
-
-    write_meta(sink, contents)
-    write_ids_of(sink, contents)
-    for group in contents.schema.groups:
-        write_text_group(sink, group, contents, vocabularies[group.name])
-    for name in contents.vector_fields:
-        column = _written_vectors(sink, name, contents.records)
-        kind = index_kind(contents.schema.vectors[name])
-        if kind.wants(column.n):
-            kind.write(sink, name, column, contents.schema.vectors[name])
-        write_encoded_docs(sink, name, contents.records)
-    write_columns_of(sink, contents)
-    blocks.result().write(sink)
-
-
-def write_meta(sink: SectionSink, contents: Contents) -> None:
-    """What the segment says of itself."""
-    groups = [group.name for group in contents.schema.groups]
-    meta = SegmentMeta(len(contents.records), groups, contents.vector_fields)
-    sink.add("meta", msgspec.msgpack.encode(meta))
-
-
-def write_ids_of(sink: SectionSink, contents: Contents) -> None:
-    """The ids."""
-    write_ids(sink, [record.id for record in contents.records])
-
-
-def write_text_group(
-    sink: SectionSink, group: TextGroup, contents: Contents, vocabulary: Vocabulary
-) -> None:
-    """The inverted index of one text group."""
-    from rank_retrieve.lexical import write_inverted_index
-
-    write_inverted_index(
-        sink,
-        group.name,
-        contents.forwards[group.name],
-        *vocabulary.arena(),
-        group.field_units,
-        group.scale,
-    )
-
-
-def write_columns_of(sink: SectionSink, contents: Contents) -> None:
-    """The metadata."""
-    from rank_retrieve.filters.columns import write_columns
-
-    write_columns(sink, contents.metadata())
-
-
-def write_vector_field(sink: SectionSink, name: str, records: Sequence[Record]) -> None:
-    """The vectors of one field."""
-    _written_vectors(sink, name, records)
-
-
-def _written_vectors(sink: SectionSink, name: str, records: Sequence[Record]) -> VectorColumn:
-    from rank_retrieve.dense.vectors import write_vectors
-
-    docs = [doc for doc, record in enumerate(records) if name in record.vectors]
-    matrix = np.stack([records[doc].vectors[name] for doc in docs])
-    some: Int32s | None = None if len(docs) == len(records) else np.array(docs, dtype=np.int32)
-    return write_vectors(sink, name, matrix, some, len(records))
-
-
-def write_encoded_docs(sink: SectionSink, name: str, records: Sequence[Record]) -> None:
-    """Which of a field's vectors the encoder made."""
-    made = [doc for doc, record in enumerate(records) if name in record.encoded]
-    sink.add(f"encoded.{name}", Bitmap.from_docs(len(records), made).to_bytes())
-
-
-# --------------------------------------------------------------------------- reading
 
 
 class Segment:
@@ -301,6 +126,11 @@ class Segment:
         """The documents' stored bytes."""
         if self._records is not None:
             return RecordBodies(self._records)
+        return self.blocks
+
+    @property
+    def blocks(self) -> DocumentStore:
+        """The blocks that the bodies of a segment in a file lie in."""
         return self._once("documents", lambda: DocumentStore(self._sections, self.n_docs))
 
     @property

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from rank_retrieve.collection.live import LiveSegment
 from rank_retrieve.collection.owner import Owner
 from rank_retrieve.collection.record import check_id
+from rank_retrieve.collection.request import Mode, SearchRequest
 from rank_retrieve.collection.schema import Schema
-from rank_retrieve.collection.search import Mode, Searcher, SearchRequest
+from rank_retrieve.collection.search import Searcher
 from rank_retrieve.errors import InvalidArgument
 from rank_retrieve.types import Encoder, Hits, Query
 
@@ -82,16 +83,10 @@ class Snapshot:
         Raises InvalidArgument for values that don't fit, DimensionMismatch for a vector of
         another length, CorruptionError where stored bytes are damaged.
         """
-        request = SearchRequest.of(
-            query,
-            k,
-            vector=vector,
-            mode=mode,
-            where=where,
-            fusion=fusion,
-            candidates=candidates,
-            field=field,
-        )
+        return self._run(SearchRequest(query, k, vector, mode, where, fusion, candidates, field))
+
+    def _run(self, request: SearchRequest) -> Hits:
+        """`search`, for a request that was made before."""
         return self._open().run(request)
 
     def search_many(
@@ -112,11 +107,12 @@ class Snapshot:
             )
         if threads is not None and (not isinstance(threads, int) or threads < 1):
             raise InvalidArgument("threads", threads, "must be a whole number of at least 1")
+        requests = [SearchRequest(query, k, **options) for query in queries]
         workers = threads or os.cpu_count() or 1
-        if workers == 1 or len(queries) < 2:
-            return [self.search(query, k, **options) for query in queries]
+        if workers == 1 or len(requests) < 2:
+            return [self._run(request) for request in requests]
         with ThreadPoolExecutor(workers) as pool:
-            return list(pool.map(lambda query: self.search(query, k, **options), queries))
+            return list(pool.map(self._run, requests))
 
     def count(self, where: Mapping[str, Any] | Predicate | None = None) -> int:
         """How many documents there are, or how many a filter lets through."""

@@ -6,8 +6,10 @@ import os
 from typing import Literal
 
 from rank_retrieve.collection.compaction import COMPACTIONS, CompactionMode
-from rank_retrieve.collection.database import DURABILITIES, Database, Durability
+from rank_retrieve.collection.database import Database
+from rank_retrieve.collection.engine import Engine
 from rank_retrieve.collection.opening import open_path
+from rank_retrieve.collection.writing import DURABILITIES, Durability
 from rank_retrieve.errors import InvalidArgument
 from rank_retrieve.persistence import Directory
 
@@ -39,7 +41,8 @@ def open(  # noqa: A001 - the public name is fixed
         lose documents; "manual" merges when `compact()` is called only.
 
     Raises NotFound (mode "r", no index there), LockedError (another writer), InvalidArgument (a
-    file, or a directory of other files), FormatVersionError, CorruptionError.
+    file, or a directory of other files), FormatVersionError, CorruptionError; in mode "w" also
+    ResourceExhausted (no space to recover in) and PoisonedError (another error in writing there).
     """
     if mode not in ("r", "w"):
         raise InvalidArgument("mode", mode, 'must be "r" or "w"')
@@ -51,7 +54,7 @@ def open(  # noqa: A001 - the public name is fixed
         raise InvalidArgument("sync_interval_s", sync_interval_s, "must be in 0..3600 seconds")
     if compaction not in COMPACTIONS:
         raise InvalidArgument("compaction", compaction, f"must be one of {COMPACTIONS}")
-    return Database(
+    engine = Engine(
         open_path(path, mode),
         durability=durability,
         flush_bytes=flush_bytes,
@@ -59,3 +62,4 @@ def open(  # noqa: A001 - the public name is fixed
         compaction=compaction,
         owns_directory=not isinstance(path, Directory),
     )
+    return Database(engine)

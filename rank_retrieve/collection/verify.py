@@ -1,36 +1,40 @@
 """Reading everything that is stored and comparing it with what it claims to be.
 
-every file       size, header, footer, the checksum of every section, zeros between them
-posting lists    decoded: ascending docs, frequencies that add up to the stored lengths,
-document frequencies and totals; terms ascending and numbered in order
-deletions        the statistics of deleted documents, counted again from the lists
-ids              each found again by its hash; no id alive twice in a collection
-documents        every body decoded
-columns          made again from the bodies, and every value compared
-vectors          norms computed again; which the encoder made
+    every file       size, header, footer, the checksum of every section, zeros between them
+    posting lists    decoded: ascending docs, frequencies that add up to the stored lengths,
+                     document frequencies and totals; terms ascending and numbered in order
+    deletions        the statistics of deleted documents, counted again from the lists
+    ids              each found again by its hash; no id alive twice in a collection
+    documents        every body decoded, once: its texts are texts, and their words, cut and
+                     stemmed again, those of the posting lists
+    columns          made again from the bodies, and every value compared
+    vectors          norms computed again, rows padded with zeros; what the encoder made, which
+                     is nothing where there is none
+
+All of it is read, and what is wrong is told in a report: nothing is raised, nothing changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rank_retrieve.collection.live import LiveSegment
-from rank_retrieve.collection.record import decode_body
+from rank_retrieve.collection.rereading import Reread
 from rank_retrieve.collection.segment import metadata_of
-from rank_retrieve.errors import CorruptionError, NotFound
+from rank_retrieve.errors import CorruptionError, InvalidArgument, RankRetrieveError
 from rank_retrieve.persistence import Directory, SegmentReader
 from rank_retrieve.persistence.manifest import CollectionEntry, FileEntry
 from rank_retrieve.types import MemorySections
 
 if TYPE_CHECKING:
+    from rank_retrieve.collection.segment import Segment
     from rank_retrieve.filters.columns import Column, Part
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -75,7 +79,7 @@ def open_files(
         report.count("files")
         try:
             readers.append(SegmentReader.open(directory, file.name, kind=None, expected=file))
-        except (CorruptionError, NotFound) as error:
+        except RankRetrieveError as error:
             report.problems.append(str(error))
         except OSError as error:
             report.problems.append(f"{file.name} cannot be read: {error}")
@@ -83,35 +87,48 @@ def open_files(
 
 
 def verify_all(
-    collections: Iterable[Sequence[LiveSegment]],
+    collections: Iterable[tuple[Sequence[LiveSegment], str | None]],
     readers: Iterable[SegmentReader],
     report: VerifyReport,
 ) -> VerifyReport:
-    """Read all of these files, and the segments of each of these collections."""
+    """Read all of these files, and the segments of collections.
+
+    collections: of each the segments, and the field that its encoder fills, None without one.
+    """
     for reader in readers:
-        try:
+        with _reported(report):
             reader.verify()
-        except CorruptionError as error:
-            report.problems.append(str(error))
-    for parts in collections:
+    for parts, encoder_field in collections:
         for part in parts:
-            verify_segment(part, report)
+            verify_segment(part, encoder_field, report)
         if parts:
-            _checked(_ids_are_alive_once, parts, report)
+            with _reported(report):
+                _ids_are_alive_once(parts, report)
     return report
 
 
-def verify_segment(part: LiveSegment, report: VerifyReport) -> None:
+def verify_segment(part: LiveSegment, encoder_field: str | None, report: VerifyReport) -> None:
     """Read every structure of a segment; damage to one does not hide what is wrong with others."""
     report.count("segments")
-    for check in CHECKS:
-        _checked(check, part, report)
+    for check in (_lists, _deletions, _ids, _vectors):
+        with _reported(report):
+            check(part, report)
+    with _reported(report):
+        _encoded(part.segment, encoder_field, report)
+    with _reported(report):
+        reread = Reread(part.segment)
+        report.count("documents", len(reread.bodies))
+        for compare in (_texts, _words, _columns):
+            with _reported(report):
+                compare(part.segment, reread, report)
 
 
-def _checked(check: Callable[[T, VerifyReport], None], subject: T, report: VerifyReport) -> None:
+@contextmanager
+def _reported(report: VerifyReport) -> Iterator[None]:
+    """What a check raises is a problem, and the next check goes on."""
     try:
-        check(subject, report)
-    except CorruptionError as error:
+        yield
+    except RankRetrieveError as error:
         if str(error) not in report.problems:  # checks share structures
             report.problems.append(str(error))
 
@@ -171,23 +188,36 @@ def _ids_are_alive_once(parts: Sequence[LiveSegment], report: VerifyReport) -> N
             seen[identity] = part.segment.name
 
 
-def _documents(part: LiveSegment, report: VerifyReport) -> None:
-    segment = part.segment
-    for body in segment.bodies.bodies():
-        decode_body(body, segment.name)
-        report.count("documents")
+def _texts(segment: Segment, reread: Reread, report: VerifyReport) -> None:
+    for name, docs in reread.not_text.items():
+        report.problems.append(
+            f"{segment.name}: {len(docs)} documents have no text in text field {name!r},"
+            f" the first is doc {docs[0]}"
+        )
 
 
-def _columns(part: LiveSegment, report: VerifyReport) -> None:
+def _words(segment: Segment, reread: Reread, report: VerifyReport) -> None:
+    for group, words in reread.words.items():
+        other = np.flatnonzero(words.sums() != words.sums_of(segment.index(group)))
+        if len(other):
+            report.problems.append(
+                f"{segment.name}: the words of {len(other)} documents are not those of the posting"
+                f" lists of {group}, the first is doc {other[0]}"
+            )
+
+
+def _columns(segment: Segment, reread: Reread, report: VerifyReport) -> None:
     from rank_retrieve.filters.columns import Columns, write_columns
 
-    segment = part.segment
-    metadata = [
-        metadata_of(segment.schema, segment.ids.id(doc), decode_body(body, segment.name))
-        for doc, body in enumerate(segment.bodies.bodies())
-    ]
     made = MemorySections(segment.name)
-    write_columns(made, metadata)
+    ids = segment.ids
+    metadata = [
+        metadata_of(segment.schema, ids.id(doc), body) for doc, body in enumerate(reread.bodies)
+    ]
+    try:
+        write_columns(made, metadata)
+    except InvalidArgument as error:
+        raise CorruptionError(segment.name, 0, "metadata of documents", str(error)) from error
     expected = Columns.open(made, n_docs=segment.n_docs)
     found = segment.columns
     wrong = sorted(set(expected.paths) ^ set(found.paths))
@@ -239,13 +269,25 @@ def _vectors(part: LiveSegment, report: VerifyReport) -> None:
         column = segment.vectors(name)
         if column is None:
             continue
-        segment.encoded(name)
         segment.graph(name)
         if not np.array_equal(row_norms(np.ascontiguousarray(column.vectors)), column.norms):
             report.problems.append(f"{segment.name}: norms of {name!r} are not those of its rows")
+        if column.rows[:, column.dim :].view(np.uint32).any():
+            report.problems.append(f"{segment.name}: rows of {name!r} are not padded with zeros")
         report.count("vectors", column.n)
 
 
-CHECKS: tuple[Callable[[LiveSegment, VerifyReport], None], ...] = (
-    _lists, _deletions, _ids, _documents, _columns, _vectors,
-)  # fmt: skip
+def _encoded(segment: Segment, encoder_field: str | None, report: VerifyReport) -> None:
+    for name in segment.schema.vectors:
+        column = segment.vectors(name)
+        if column is None:
+            continue
+        made = segment.encoded(name).to_docs()
+        if len(made) and name != encoder_field:
+            report.problems.append(
+                f"{segment.name}: vectors of {name!r} are said to be of an encoder, and it has none"
+            )
+        if column.docs is not None and not np.isin(made, column.docs).all():
+            report.problems.append(
+                f"{segment.name}: vectors of {name!r} that the encoder made are not there"
+            )

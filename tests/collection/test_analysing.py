@@ -1,8 +1,11 @@
 import itertools
+import threading
+import time
+from collections.abc import Sequence
 
 import pytest
 
-from rank_retrieve.analysis import Vocabulary, get_analyzer
+from rank_retrieve.analysis import TokenRuns, Vocabulary, get_analyzer
 from rank_retrieve.collection import analysing
 from rank_retrieve.collection.record import Record, to_record
 from rank_retrieve.collection.schema import Schema
@@ -58,3 +61,32 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_damaged_body_is_corruption(body: bytes) -> None:
     with pytest.raises(CorruptionError):
         terms_of(ONE, [Record("a", body)])
+
+
+def test_few_chunks_are_decoded_before_they_are_analysed(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded = analysed = most = 0
+    texts_of, lock = analysing._texts, threading.Lock()
+
+    def counted_texts(records: list[Record], fields: tuple[str, ...]) -> list[str]:
+        nonlocal decoded, most
+        with lock:
+            decoded += 1
+            most = max(most, decoded - analysed)
+        return texts_of(records, fields)
+
+    class Slow(Vocabulary):
+        def analyze(self, texts: Sequence[str]) -> TokenRuns:
+            nonlocal analysed
+            runs = super().analyze(texts)
+            time.sleep(0.001)
+            with lock:
+                analysed += 1
+            return runs
+
+    monkeypatch.setattr(analysing, "_texts", counted_texts)
+    monkeypatch.setattr(analysing, "CHUNK_DOCS", 5)
+    records = [to_record(ONE, {"id": str(i), "text": f"w{i}"}) for i in range(200)]
+    forward = analysing.analysed(records, ONE.groups[0], Slow(get_analyzer("simple")))
+    assert forward.n_docs == 200
+    assert analysed == 40
+    assert most <= analysing.PENDING_CHUNKS + 1

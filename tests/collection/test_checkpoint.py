@@ -107,9 +107,9 @@ def test_without_hard_links_files_are_copied(
 
 def test_they_are_listed_oldest_first_with_time_and_size(path: Path) -> None:
     with rr.open(path) as db:
-        checkpoint_module.make_checkpoint(db, "b", clock=lambda: 1000.5)
+        checkpoint_module.make_checkpoint(db._engine, "b", clock=lambda: 1000.5)
         db.get_collection("c").put(document(50))
-        checkpoint_module.make_checkpoint(db, "a", clock=lambda: 2000.0)
+        checkpoint_module.make_checkpoint(db._engine, "a", clock=lambda: 2000.0)
         first, second = db.checkpoints()
         assert (first.name, first.created, first.documents) == ("b", 1000.5, 9)
         assert (second.name, second.created, second.documents) == ("a", 2000.0, 10)

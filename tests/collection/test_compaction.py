@@ -335,7 +335,7 @@ def test_many_flushes_leave_few_segments(tmp_path: Path) -> None:
         for number in range(60):
             documents.put(doc(number))
             documents.flush()
-        db._compaction.wait()
+        db._engine.compaction.wait()
         assert n_segments(db) < 10
         assert db.info().get("compaction_stopped") is None
         assert list(documents.ids()) == [f"d{number}" for number in range(60)]
@@ -346,7 +346,7 @@ def test_many_flushes_leave_few_segments(tmp_path: Path) -> None:
 def test_space_comes_back_by_itself_in_proportion_to_deletes(tmp_path: Path) -> None:
     rng = random.Random(4)
     with rr.open(tmp_path, durability="none") as db:
-        db._compaction.policy = MergePolicy(floor_bytes=1_000)
+        db._engine.compaction.policy = MergePolicy(floor_bytes=1_000)
         documents = db.create_collection("c", fields={"text": rr.Text()})
         for start in range(0, 1_000, 250):
             documents.put_many(
@@ -361,7 +361,7 @@ def test_space_comes_back_by_itself_in_proportion_to_deletes(tmp_path: Path) -> 
                 batch.delete(str(i))
             documents.write(batch)
             documents.flush()
-            db._compaction.wait()
+            db._engine.compaction.wait()
             sizes.append(documents.info()["segment_bytes"])
         assert sizes[1] < 0.55 * sizes[0]
         assert sizes[2] < 0.30 * sizes[0]
@@ -384,20 +384,20 @@ def test_documents_larger_than_memory_may_be_are_streamed_through_a_merge(tmp_pa
 
 def test_by_hand_means_never_by_itself(tmp_path: Path) -> None:
     with filled(tmp_path, segments=30, per_segment=1) as db:
-        db._compaction.wait()
+        db._engine.compaction.wait()
         assert n_segments(db) == 30
 
 
 def test_a_segment_with_many_deletes_is_rewritten_after_the_next_flush(tmp_path: Path) -> None:
     with rr.open(tmp_path, durability="none") as db:
-        db._compaction.policy = MergePolicy(floor_bytes=1)
+        db._engine.compaction.policy = MergePolicy(floor_bytes=1)
         documents = db.create_collection("c", fields=FIELDS)
         documents.put_many([doc(number) for number in range(10)])
         documents.flush()
         for number in range(4):
             documents.delete(f"d{number}")
         documents.flush()
-        db._compaction.wait()
+        db._engine.compaction.wait()
         info = documents.info()
         assert (info["segments"], info["deleted"], info["documents"]) == (1, 0, 6)
 
@@ -405,7 +405,7 @@ def test_a_segment_with_many_deletes_is_rewritten_after_the_next_flush(tmp_path:
 def test_writers_and_searchers_go_on_while_segments_are_merged(tmp_path: Path) -> None:
     """Three writers on their own ids, one searcher; afterwards all is as if written at once."""
     db = rr.open(tmp_path, durability="none", flush_bytes=500)
-    db._compaction.policy = MergePolicy(fanout=3, max_segments=5, floor_bytes=500)
+    db._engine.compaction.policy = MergePolicy(fanout=3, max_segments=5, floor_bytes=500)
     documents = db.create_collection("c", fields=FIELDS)
     finished = threading.Event()
     expected: list[dict[str, dict[str, Any]]] = [{}, {}, {}]
@@ -437,7 +437,7 @@ def test_writers_and_searchers_go_on_while_segments_are_merged(tmp_path: Path) -
         for done in (searching, *writing):
             done.result()
     db.flush()
-    db._compaction.wait()
+    db._engine.compaction.wait()
     assert n_segments(db) <= 5
     assert db.info().get("compaction_stopped") is None
     generation = db.info()["generation"]
@@ -464,7 +464,7 @@ def test_readers_that_open_while_segments_are_merged_see_whole_batches(tmp_path:
     """Every batch moves an amount between two documents, so that the sum stays what it was."""
     accounts, total = 6, 600
     db = rr.open(tmp_path, durability="none", flush_bytes=200)
-    db._compaction.policy = MergePolicy(fanout=2)
+    db._engine.compaction.policy = MergePolicy(fanout=2)
     documents = db.create_collection("c", fields={"text": rr.Text(analyzer="simple")})
     amounts = [total // accounts] * accounts
     documents.put_many(
@@ -496,7 +496,7 @@ def test_readers_that_open_while_segments_are_merged_see_whole_batches(tmp_path:
             documents.write(batch)
         finished.set()
         assert sum(reader.result() for reader in readers) >= 2
-    db._compaction.wait()
+    db._engine.compaction.wait()
     assert db.info().get("compaction_stopped") is None
     db.close()
     assert orphans(tmp_path) == ()
@@ -515,7 +515,7 @@ def test_closing_does_not_wait_for_a_merge_to_finish(
 
     monkeypatch.setattr(compaction, "merge_segments", endless)
     db = rr.open(tmp_path, durability="none")
-    db._compaction.policy = MergePolicy(fanout=2)
+    db._engine.compaction.policy = MergePolicy(fanout=2)
     documents = db.create_collection("c", fields=FIELDS)
     for number in range(2):
         documents.put(doc(number))
@@ -563,12 +563,12 @@ def test_a_merge_that_fails_in_the_background_is_told_by_info(
 
     monkeypatch.setattr(compaction, "merge_segments", damaged)
     with rr.open(tmp_path, durability="none") as db:
-        db._compaction.policy = MergePolicy(fanout=2)
+        db._engine.compaction.policy = MergePolicy(fanout=2)
         documents = db.create_collection("c", fields=FIELDS)
         for number in range(4):
             documents.put(doc(number))
             documents.flush()
-            db._compaction.wait()
+            db._engine.compaction.wait()
         assert "segment-7 at byte 12" in db.info()["compaction_stopped"]
         assert n_segments(db) == 4
         assert len(documents.search("word")) == 4
@@ -579,7 +579,7 @@ def test_a_full_disk_in_the_background_is_tried_again_after_the_next_flush(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with rr.open(tmp_path, durability="none") as db:
-        db._compaction.policy = MergePolicy(fanout=2)
+        db._engine.compaction.policy = MergePolicy(fanout=2)
         documents = db.create_collection("c", fields=FIELDS)
         documents.put(doc(0))
         documents.flush()
@@ -591,9 +591,9 @@ def test_a_full_disk_in_the_background_is_tried_again_after_the_next_flush(
             patch.setattr(compaction, "merge_segments", full)
             documents.put(doc(1))
             documents.flush()
-            db._compaction.wait()
+            db._engine.compaction.wait()
         assert n_segments(db) == 2
         documents.put(doc(2))
         documents.flush()
-        db._compaction.wait()
+        db._engine.compaction.wait()
         assert n_segments(db) == 1

@@ -154,7 +154,7 @@ def _use_in_child(documents: rr.Collection, answers: Any) -> None:
             answers.put("worked")
         except rr.ForkedHandleError:
             answers.put("refused")
-    documents._database.close()
+    documents._engine.close()
     answers.put("closed")
 
 

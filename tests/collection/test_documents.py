@@ -1,4 +1,5 @@
 import random
+import tracemalloc
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -8,16 +9,20 @@ from hypothesis import strategies as st
 
 from rank_retrieve.codecs.frames import compress, decompress
 from rank_retrieve.codecs.words import MAX_TABLE_BYTES, WordTable
+from rank_retrieve.collection import documents
 from rank_retrieve.collection.documents import (
     QUICK,
     SMALL,
     Body,
+    DocumentBlocks,
     DocumentStore,
     Packing,
     stream_documents,
-    write_documents,
+    train,
 )
 from rank_retrieve.errors import CorruptionError
+from rank_retrieve.persistence import MemoryDirectory
+from rank_retrieve.persistence.segment import SegmentReader, SegmentWriter
 from rank_retrieve.types import MemorySections
 
 PROSE = b"the cat sat on the mat and the dog ran after the cat into the garden of the house "
@@ -25,7 +30,8 @@ PROSE = b"the cat sat on the mat and the dog ran after the cat into the garden o
 
 def stored(bodies: list[bytes], packing: Packing = QUICK) -> MemorySections:
     sections = MemorySections()
-    write_documents(sections, bodies, packing)
+    words = train(bodies, sum(map(len, bodies)), packing)
+    stream_documents(sections, words, bodies, packing)
     return sections
 
 
@@ -86,13 +92,13 @@ def test_prose_is_coded_and_noise_is_not() -> None:
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.binary(max_size=40) | st.sampled_from([PROSE, PROSE[:30]]), max_size=30))
 def test_streamed_documents_are_those_written_at_once(bodies: list[bytes]) -> None:
-    packing = Packing(block_bytes=100, sample_bytes=10_000, level=3)
-    at_once = stored(bodies, packing)
-    words = DocumentStore(at_once, len(bodies)).words
-    streamed = MemorySections()
-    stream_documents(streamed, words, iter(bodies), packing)
+    at_once, streamed = MemorySections(), MemorySections()
+    DocumentBlocks(bodies).write(at_once)
+    stream_documents(streamed, None, iter(bodies), QUICK)
     assert streamed.buffers == at_once.buffers
-    assert [bytes(body) for body in DocumentStore(streamed, len(bodies)).bodies()] == bodies
+    in_blocks = stored(bodies, Packing(block_bytes=100, sample_bytes=10_000, level=3))
+    for sections in (streamed, in_blocks):
+        assert [bytes(body) for body in DocumentStore(sections, len(bodies)).bodies()] == bodies
 
 
 def test_a_stream_holds_few_blocks_at_a_time() -> None:
@@ -215,3 +221,72 @@ def test_codes_that_mean_nothing_are_corruption(code: str) -> None:
         store.body(0)
     with pytest.raises(CorruptionError, match="code of words"):
         list(store.bodies())
+
+
+def peak_bytes(read: Callable[[], object]) -> int:
+    """The most that Python and NumPy hold at a time, beyond what is there before."""
+    tracemalloc.start()
+    try:
+        read()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_small_block_that_means_a_huge_body_is_refused_before_memory_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(documents, "MAX_BODY_BYTES", 1 << 20)
+    monkeypatch.setattr(documents, "MAX_CODE_AT_ONCE_BYTES", (1 << 20) // 64)
+    n = (2 << 20) // 64
+    raw = b"\1\0\0\0" + n.to_bytes(4, "little") + b"\x80" * n
+    store = one_block(raw, 1, WordTable.of([b"a" * 64]))
+
+    def read(bodies: Callable[[], object]) -> None:
+        with pytest.raises(CorruptionError, match=f"at most {1 << 20} bytes"):
+            bodies()
+
+    assert peak_bytes(lambda: read(lambda: store.body(0))) < 1 << 20
+    assert peak_bytes(lambda: read(lambda: list(store.bodies()))) < 1 << 20
+
+
+def test_a_large_block_is_decoded_body_by_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "MAX_CODE_AT_ONCE_BYTES", 1 << 10)
+    sections = MemorySections()
+    bodies = [bytes([97 + number]) + b" word" * 40_000 for number in range(8)]
+    stream_documents(sections, WordTable.of([b" word"]), bodies, Packing(1 << 30, 0, 1))
+    store = DocumentStore(sections, 8)
+    lengths: list[int] = []
+    assert peak_bytes(lambda: lengths.extend(map(len, store.bodies()))) < 1_200_000
+    assert lengths == [200_001] * 8
+    assert [bytes(body) for body in store.bodies()] == bodies
+
+
+def test_few_bytes_of_blocks_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "CACHED_BLOCK_BYTES", 1_500)
+    monkeypatch.setattr(documents, "CACHED_BYTES", 3_500)
+    bodies = [bytes(1_000), bytes(2_000), *[bytes([n]) * 1_000 for n in range(5)]]
+    store = DocumentStore(stored(bodies, Packing(500, 0, 1)), len(bodies))
+    for doc in range(len(bodies)):
+        assert bytes(store.body(doc)) == bodies[doc]
+    assert list(store._cache) == [4, 5, 6]
+    store.body(1)
+    assert list(store._cache) == [4, 5, 6]
+    store.body(4)
+    store.body(0)
+    assert list(store._cache) == [6, 4, 0]
+
+
+@pytest.mark.parametrize(("flags", "words"), [(0, True), (1, False)])
+def test_a_header_and_sections_of_different_forms_are_corruption(flags: int, words: bool) -> None:
+    directory = MemoryDirectory()
+    for number, flag in enumerate([flags, 1 - flags]):
+        writer = SegmentWriter(directory, f"s{number}", kind="test", flags=flag)
+        for name, contents in stored([b"ab", b"c"]).buffers.items():
+            if words or name != "documents.words":
+                writer.add(name, contents)
+        writer.finish()
+    with pytest.raises(CorruptionError, match="s0 at byte 10: expected flag 1 and a section"):
+        DocumentStore(SegmentReader.open(directory, "s0", kind="test"), 2)
+    assert SegmentReader.open(directory, "s1", kind="test").flags == 1 - flags
+    DocumentStore(SegmentReader.open(directory, "s1", kind="test"), 2)

@@ -49,6 +49,9 @@ def test_without_durability_only_sync_and_flush_sync(syncs: list[int]) -> None:
     assert syncs == []
     documents.sync()
     assert len(syncs) == 1
+    documents.put({"id": "c"})
+    db.sync()
+    assert len(syncs) == 2
 
 
 def test_async_syncs_behind_the_writer(syncs: list[int]) -> None:

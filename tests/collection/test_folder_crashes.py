@@ -74,8 +74,8 @@ def test_every_crash_after_a_recovery_has_what_was_recovered(
     folder.mark(2)
     put(db, 2)
     put(db, 3)
-    assert db._writer_lock is not None
-    db._writer_lock.release()  # as the end of the process does
+    assert db._engine.state.writer_lock is not None
+    db._engine.state.writer_lock.release()  # as the end of the process does
     with rr.open(folder.root / "db", compaction="manual") as again:
         folder.mark(4)
         put(again, 4)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import rank_retrieve as rr
-from rank_retrieve.collection import checkpoint, compaction, database
+from rank_retrieve.collection import checkpoint, compaction, database, engine, reports
 from rank_retrieve.collection.compaction import Compaction
 from rank_retrieve.collection.database import Database
 from rank_retrieve.collection.memtable_segment import LazySections
@@ -68,12 +68,14 @@ def guard(
 ) -> Guarded:
     """Watch everything that the lock of a handle guards."""
     guarded = Guarded(OwnedLock(reentrant=True))
-    db._lock = guarded.lock  # type: ignore[assignment]
+    db._engine.state.lock = guarded.lock  # type: ignore[assignment]
     guarded.calls(monkeypatch, CollectionStore, *store_calls)
-    for name in ("_publish", "_append", "_write_encoder", "_attach_encoder"):
-        guarded.calls(monkeypatch, db, name)
+    guarded.calls(monkeypatch, db._engine.publisher, "publish")
+    guarded.calls(monkeypatch, db._engine.log, "append")
+    guarded.calls(monkeypatch, db._engine.encoders, "write", "attach")
     guarded.calls(monkeypatch, database, "database_info")
-    guarded.calls(monkeypatch, database, "open_files", "list_readers")
+    guarded.calls(monkeypatch, engine, "open_files")
+    guarded.calls(monkeypatch, reports, "list_readers")
     guarded.calls(monkeypatch, "rank_retrieve.collection.collection", "collection_info")
     return guarded
 
@@ -108,16 +110,12 @@ CALLS: dict[str, Callable[[Database], Any]] = {
     "search": lambda db: db.get_collection("c").search("word", vector=[1, 1]),
     "snapshot": lambda db: db.get_collection("c").snapshot().search("word"),
     "documents": lambda db: list(db.get_collection("c").documents()),
-    "flush": lambda db: (db.get_collection("c").put(document(9)), db._flush(db_stores(db))),
+    "flush": lambda db: (db.get_collection("c").put(document(9)), db.flush()),
     "sync": lambda db: db.sync(),
-    "verify": lambda db: db._verify(lambda: list(db._stores.values())),
+    "verify": lambda db: db._engine.verify(lambda: list(db._engine.state.stores.values())),
     "compact": lambda db: db.compact(),
     "fit_encoder": encode,
 }
-
-
-def db_stores(db: Database) -> list[CollectionStore]:
-    return list(dict.values(db._stores))
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -127,12 +125,12 @@ def test_every_call_touches_the_collections_under_the_lock(
     with opened() as db:
         filled(db)
         guarded = guard(db, monkeypatch)
-        plain = db._stores
-        db._stores = GuardedDict(guarded, plain)
+        plain = db._engine.state.stores
+        db._engine.state.stores = GuardedDict(guarded, plain)
         CALLS[name](db)
         assert not guarded.missed
         monkeypatch.undo()
-        db._stores = dict(db._stores.items())
+        db._engine.state.stores = dict(db._engine.state.stores.items())
 
 
 def test_checkpoints_are_made_listed_and_dropped_under_the_lock(
@@ -156,7 +154,7 @@ def test_a_handle_is_closed_under_the_lock(monkeypatch: pytest.MonkeyPatch) -> N
     db = opened()
     filled(db)
     guarded = guard(db, monkeypatch)
-    guarded.calls(monkeypatch, db._wal, "close")
+    guarded.calls(monkeypatch, db._engine.state.wal, "close")
     db.close()
     assert {"close", "let_go"} <= guarded.seen
     assert not guarded.missed
@@ -169,15 +167,15 @@ def test_a_full_disk_is_noted_and_resumed_from_under_the_lock(
     db = opened(directory)
     filled(db)
     guarded = guard(db, monkeypatch)
-    guarded.calls(monkeypatch, db._wal, "resume")
-    guarded.attributes(db, "_refusal")
+    guarded.calls(monkeypatch, db._engine.state.wal, "resume")
+    guarded.attributes(db._engine.state, "refusal")
     directory.fault = Fault(FaultKind.ENOSPC, directory.count(FaultKind.ENOSPC) + 1)
     with pytest.raises(rr.NotCommitted):
         db.get_collection("c").put(document(9))
     db.resume()
-    db._refuse_writes("from a flush behind a write, without the lock")
+    db._engine.state.refuse_writes("from a flush behind a write, without the lock")
     db.resume()
-    assert {"resume", "Database._refusal"} <= guarded.seen
+    assert {"resume", "State.refusal"} <= guarded.seen
     assert not guarded.missed
     db.close()
 
@@ -189,7 +187,7 @@ def test_a_handle_that_is_closed_or_a_collection_that_is_gone_is_not_synced_or_f
     with pytest.raises(rr.NotFound):
         collection.flush()
     with opened() as other:
-        reader = rr.open(other._directory, mode="r")
+        reader = rr.open(other._engine.state.directory, mode="r")
         with pytest.raises(rr.ReadOnlyError):
             reader.sync()
         reader.close()
@@ -210,8 +208,8 @@ def test_a_reading_handle_is_refreshed_under_both_of_its_locks(
         if flush:
             writer.flush()
         guarded = guard(db, monkeypatch, store_calls=("let_go",) if flush else STORE_CALLS)
-        guarded.attributes(db, "_stores")
-        follower = db._follower
+        guarded.attributes(db._engine.state, "stores")
+        follower = db._engine.follower
         assert follower is not None
         refreshing = Guarded(OwnedLock())
         follower._one_at_a_time = refreshing.lock  # type: ignore[assignment]
@@ -227,7 +225,7 @@ def test_a_reading_handle_is_refreshed_under_both_of_its_locks(
         assert not guarded.missed
         assert not refreshing.missed
         assert refreshing.seen == {"_follow", "release"}
-        assert "Database._stores" in guarded.seen
+        assert "State.stores" in guarded.seen
 
 
 # --------------------------------------------------------------------------- compaction
@@ -287,7 +285,7 @@ def test_the_background_thread_is_started_and_ended_under_the_mutex(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with opened(compaction="background") as db:
-        merges = db._compaction
+        merges = db._engine.compaction
         merges.policy = Eager()  # type: ignore[assignment]
         merged: list[CollectionStore] = []
         monkeypatch.setattr(merges, "_merge_next", lambda store: merged.append(store))
@@ -303,7 +301,7 @@ def test_a_background_thread_that_gives_up_is_forgotten_under_the_mutex(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with opened(compaction="background") as db:
-        merges = db._compaction
+        merges = db._engine.compaction
 
         def full(store: CollectionStore) -> bool:
             raise ResourceExhausted("disk", "no space", "free some")
@@ -344,7 +342,7 @@ def test_a_thread_is_only_waited_for_once_it_was_started(monkeypatch: pytest.Mon
 
     waiting = threading.Thread(target=wait)
     with opened(compaction="background") as db:
-        merges = db._compaction
+        merges = db._engine.compaction
         merges.policy = Eager()  # type: ignore[assignment]
         merges._mutex = Announced()  # type: ignore[assignment]
         monkeypatch.setattr(merges, "_merge_next", lambda store: False)
@@ -360,7 +358,7 @@ def test_one_merge_runs_at_a_time_by_hand_and_in_the_background(
 ) -> None:
     with opened() as db:
         collection = filled(db)
-        merges = db._compaction
+        merges = db._engine.compaction
         guarded = Guarded(OwnedLock(reentrant=True))
         merges._one_at_a_time = guarded.lock  # type: ignore[assignment]
         guarded.calls(monkeypatch, merges, "_begin", "_run")
@@ -383,16 +381,16 @@ def test_a_merge_is_begun_and_published_under_the_lock(
 ) -> None:
     with opened() as db:
         store = filled(db)._store
-        merges = db._compaction
+        merges = db._engine.compaction
         guarded = guard(db, monkeypatch)
         guarded.calls(monkeypatch, compaction.DiskSegment, "live_now")
         guarded.calls(monkeypatch, merges, "_publish")
         if background:
-            # `_locked_for` would wait without an end for who waits for this thread to end
-            guarded.calls(monkeypatch, db, "_locked_for")
+            # `locked_for` would wait without an end for who waits for this thread to end
+            guarded.calls(monkeypatch, db._engine.state, "locked_for")
             merges.policy = Eager()  # type: ignore[assignment]
             Background(merges).run(lambda: merges._merge_next(store))
-            monkeypatch.delattr(db, "_locked_for")
+            monkeypatch.delattr(db._engine.state, "locked_for")
         else:
             merges.compact(store, None)
         assert {"live_now", "_publish"} <= guarded.seen
@@ -402,7 +400,7 @@ def test_a_merge_is_begun_and_published_under_the_lock(
 @pytest.mark.parametrize("background", [False, True])
 def test_a_lock_that_is_waited_for_patiently_is_held(background: bool) -> None:
     with opened() as db:
-        merges = db._compaction
+        merges = db._engine.compaction
         lock = OwnedLock(reentrant=True)
 
         def hold() -> None:
@@ -420,15 +418,15 @@ def test_the_background_thread_looks_for_collections_under_the_lock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with opened() as db:
-        merges = db._compaction
+        merges = db._engine.compaction
         filled(db)
         guarded = guard(db, monkeypatch, store_calls=())
-        db._stores = GuardedDict(guarded, db._stores)
+        db._engine.state.stores = GuardedDict(guarded, db._engine.state.stores)
         monkeypatch.setattr(merges, "_merge_next", lambda store: False)
         merges._woken = True
         Background(merges).run(merges._work)
         assert guarded.seen == {"stores"}
-        db._stores = dict(db._stores.items())
+        db._engine.state.stores = dict(db._engine.state.stores.items())
 
 
 def test_closing_waits_for_the_merge_of_another_thread_to_end() -> None:
@@ -455,7 +453,7 @@ def test_closing_waits_for_the_merge_of_another_thread_to_end() -> None:
         ended.set()
 
     closing = threading.Thread(target=close)
-    db._compaction._one_at_a_time = Announced(reentrant=True)  # type: ignore[assignment]
+    db._engine.compaction._one_at_a_time = Announced(reentrant=True)  # type: ignore[assignment]
     with pytest.raises(rr.InvalidArgument, match="was closed during a compaction"):
         collection.compact(progress)
     closing.join(20)

@@ -8,6 +8,8 @@ import rank_retrieve as rr
 from rank_retrieve.collection import opening
 from rank_retrieve.persistence import MemoryDirectory
 from rank_retrieve.testing.crash_directory import CrashDirectory
+from rank_retrieve.testing.crash_model import Rename
+from rank_retrieve.testing.fault_directory import Fault, FaultDirectory, FaultKind
 
 FIELDS: dict[str, Any] = {"text": rr.Text()}
 
@@ -144,8 +146,8 @@ def test_what_only_the_system_held_is_durable_before_anything_is_written_behind_
     killed = rr.open(directory, durability="none", compaction="manual")
     killed.create_collection("c", fields=FIELDS)
     put(killed, "a", "b")
-    assert killed._writer_lock is not None
-    killed._writer_lock.release()  # as the end of its process does
+    assert killed._engine.state.writer_lock is not None
+    killed._engine.state.writer_lock.release()  # as the end of its process does
     since = len(directory.log)
     put(rr.open(directory, compaction="manual"), "x")
     directory.mark("x is acknowledged")
@@ -156,3 +158,43 @@ def test_what_only_the_system_held_is_durable_before_anything_is_written_behind_
         assert found == "abx" or not crash.marks, crash
         seen.add(found)
     assert seen == {"", "a", "ab", "abx"}
+
+
+def test_what_a_failed_sync_left_in_the_cache_is_durable_before_anything_is_written_behind_it() -> (
+    None
+):
+    """The system holds those pages for clean: a second sync returns, and writes none of them."""
+    inner = CrashDirectory()
+    directory = FaultDirectory(inner)
+    failed = rr.open(directory, compaction="manual")
+    failed.create_collection("c", fields=FIELDS)
+    put(failed, "a")
+    kind = FaultKind.SYNC_CLEANED
+    directory.fault = Fault(kind, directory.count(kind) + 1)
+    with pytest.raises(rr.OutcomeUnknown):
+        put(failed, "b")
+    failed.close()
+    since = len(inner.log)
+    again = rr.open(directory, compaction="manual")
+    assert ids(again) == ["a", "b"]
+    put(again, "x")
+    inner.mark("x is acknowledged")
+    seen = set()
+    for crash in inner.crashes(since=since):
+        found = "".join(ids(rr.open(crash.directory(), compaction="manual")))
+        assert found in ("a", "ab", "abx"), crash
+        assert found == "abx" or not crash.marks, crash
+        seen.add(found)
+    assert seen == {"a", "ab", "abx"}
+
+
+def test_only_a_last_log_file_with_frames_is_written_anew() -> None:
+    recorded = CrashDirectory(started("a").files())
+    replaced = []
+    for _ in range(3):  # after a crash with a frame, after one without, after closing
+        db = rr.open(recorded, compaction="manual")
+        replaced.append([op.target for op in recorded.log if isinstance(op, Rename)])
+        recorded = CrashDirectory(recorded.files())
+        if len(replaced) == 2:
+            db.close()
+    assert replaced == [["wal-0000000001.log", "manifest"], ["manifest"], ["manifest"]]

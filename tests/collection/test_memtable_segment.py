@@ -1,11 +1,14 @@
+import gc
+
 import numpy as np
 import pytest
 
 from rank_retrieve.analysis import Vocabulary, get_analyzer
+from rank_retrieve.collection.contents import Contents
 from rank_retrieve.collection.memtable_segment import LazySections, memtable_segment
 from rank_retrieve.collection.record import to_record
 from rank_retrieve.collection.schema import Schema
-from rank_retrieve.collection.segment import Contents, Segment
+from rank_retrieve.collection.segment import Segment
 from rank_retrieve.types import SectionSink, Text, Vector
 
 SCHEMA = Schema({"text": Text(analyzer="simple"), "v": Vector(dim=2)})
@@ -79,3 +82,14 @@ def test_every_structure_is_there_when_it_is_read() -> None:
     assert found.document(0)["v"].tolist() == [1.0, 2.0]
     assert found.document(1) == {"id": "b", "text": "red hen", "year": 2000}
     assert np.array_equal(found.record(0).vectors["v"], [1.0, 2.0])
+
+
+def test_what_waits_does_not_hold_the_tokens() -> None:
+    """A snapshot may be kept for long; the memtable that it came from is flushed soon."""
+    found = segment()
+    gc.collect()
+    assert not any(
+        isinstance(held, Contents) and held.schema is SCHEMA for held in gc.get_objects()
+    )
+    assert found.ids.find("b") == 1
+    assert found.columns.paths == ("id", "year")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rank_retrieve as rr
-from rank_retrieve.collection.documents import SMALL, write_documents
+from rank_retrieve.collection.documents import SMALL, stream_documents, train
 from rank_retrieve.collection.merging import merge_segments
 from rank_retrieve.collection.record import to_record
 from rank_retrieve.persistence import MemoryDirectory
@@ -47,7 +47,7 @@ def names(count: int) -> list[str]:
 
 def sections(db: rr.Database) -> dict[str, bytes]:
     """Every section of the only segment, in order."""
-    (part,) = db._stores["c"].disk
+    (part,) = db._engine.state.stores["c"].disk
     reader: Any = part.visible.segment._sections
     return {name: bytes(reader.section(name)) for name in reader.section_names}
 
@@ -78,7 +78,7 @@ def test_merged_sections_equal_those_of_a_segment_written_at_once(
             db.get_collection("c").delete(document["id"])
     db.compact()
     if not live:
-        assert db._stores["c"].disk == []
+        assert db._engine.state.stores["c"].disk == []
         return
     fresh = collection(live, len(live))
     merged, expected = sections(db), sections(fresh) | smallest(live)
@@ -104,7 +104,8 @@ def smallest(live: list[dict[str, Any]]) -> dict[str, bytes]:
     """The sections of the documents of one segment, compressed as a merge does."""
     made = MemorySections()
     schema = rr.open(":memory:").create_collection("c", fields=FIELDS)._store.schema
-    write_documents(made, [to_record(schema, document).body for document in live], SMALL)
+    bodies = [to_record(schema, document).body for document in live]
+    stream_documents(made, train(bodies, sum(map(len, bodies)), SMALL), bodies, SMALL)
     return {name: bytes(section) for name, section in made.buffers.items()}
 
 
@@ -137,8 +138,8 @@ def test_vectors_of_the_encoder_stay_marked_as_such() -> None:
 
 def test_progress_tells_each_stage_to_its_end_and_may_stop_the_merge() -> None:
     db = collection([{"id": str(i), "text": "cat"} for i in range(4)], 2)
-    parts = [part.visible for part in db._stores["c"].disk]
-    schema = db._stores["c"].schema
+    parts = [part.visible for part in db._engine.state.stores["c"].disk]
+    schema = db._engine.state.stores["c"].schema
     told: list[tuple[str, int, int]] = []
     merge_segments(MemorySections(), schema, parts, lambda *step: told.append(step))
     assert list(dict.fromkeys(stage for stage, _, _ in told)) == [

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import rank_retrieve as rr
-from rank_retrieve.persistence import FSDirectory, SegmentReader
+from rank_retrieve.persistence import FSDirectory, MemoryDirectory, SegmentReader
 from rank_retrieve.persistence.wal_format import FILE_HEADER_SIZE, FRAME_HEADER_SIZE, padded
 
 FIELDS: dict[str, Any] = {"text": rr.Text(), "vector": rr.Vector(dim=2)}
@@ -230,7 +230,7 @@ def merged(tmp_path: Path) -> Path:
             documents.put_many(prose(i) for i in range(start, start + 150))
             documents.flush()
         documents.compact()
-        (part,) = db._stores["c"].disk
+        (part,) = db._engine.state.stores["c"].disk
         assert len(part.visible.segment.bodies.words) > 5  # type: ignore[attr-defined]
     return tmp_path / "db"
 
@@ -461,3 +461,21 @@ def test_the_doctor_calls_a_torn_log_a_note_and_no_damage(path: Path) -> None:
     assert "nor a sign that one was synced" in found.notes[0]
     with pytest.raises(rr.NotFound):
         rr.diagnose(path.parent / "nowhere")
+
+
+def test_vectors_of_an_encoder_that_nothing_is_known_of_count_as_put(tmp_path: Path) -> None:
+    directory = MemoryDirectory()
+    db = rr.open(directory, compaction="manual")
+    toy = rr.CallableEncoder(lambda texts: [[1.0, 2.0]] * len(texts), dim=2, name="toy")
+    fields: dict[str, Any] = {"text": rr.Text(), "v": rr.Vector(2)}
+    documents = db.create_collection("c", fields=fields, encoder=toy)
+    documents.put({"id": "a", "text": "cat"})
+    db.flush()
+    documents.put({"id": "b", "text": "dog"})
+    files = {name: raw for name, raw in directory.files().items() if name[:8] != "manifest"}
+    rr.repair(MemoryDirectory(files), tmp_path / "saved")
+    with rr.open(tmp_path / "saved", mode="r") as saved:
+        assert saved.verify().ok
+        (name,) = saved.list_collections()
+        for identity in "ab":
+            assert saved.get_collection(name).get(identity)["v"].tolist() == [1.0, 2.0]

@@ -20,7 +20,7 @@ def test_closing_after_a_failed_flush_syncs_what_was_never_synced() -> None:
     directory = FaultDirectory(inner)
     db = rr.open(directory, durability="none", compaction="manual")
     collection = db.create_collection("c", fields={"text": rr.Text(analyzer="simple")})
-    db._flush_bytes = 1
+    db._engine.writer.flush_bytes = 1
     # the log takes the batch, and then there is no room for its segment
     directory.fault = Fault(FaultKind.ENOSPC, directory.count(FaultKind.ENOSPC) + 2, sticky=True)
     collection.put({"id": "a", "text": "word"})

@@ -161,7 +161,9 @@ def test_a_golden_database_is_read_with_its_documents_scores_and_vectors(golden:
 def test_documents_are_stored_as_the_name_says(golden: Path) -> None:
     with rr.open(golden, mode="r") as db:
         stores: Any = [
-            part.visible.segment.bodies for store in db._stores.values() for part in store.disk
+            part.visible.segment.bodies
+            for store in db._engine.state.stores.values()
+            for part in store.disk
         ]
         coded = [bool(store.words) for store in stores]
         flagged = ["documents.words" in store._sections for store in stores]
@@ -194,8 +196,12 @@ def test_a_golden_database_is_merged_into_the_form_of_today(golden: Path, tmp_pa
     with rr.open(tmp_path / "db", compaction="manual") as db:
         db.compact()
         check(db)
-        assert [len(store.disk) for store in db._stores.values()] == [1] * len(db._stores)
-        assert all(store.disk[0].visible.segment.small for store in db._stores.values())
+        assert [len(store.disk) for store in db._engine.state.stores.values()] == [1] * len(
+            db._engine.state.stores
+        )
+        assert all(
+            store.disk[0].visible.segment.small for store in db._engine.state.stores.values()
+        )
 
 
 def test_a_golden_database_can_be_backed_up_restored_and_repaired(

@@ -27,12 +27,13 @@ import rank_retrieve as rr
 from rank_retrieve.collection.collection import Collection
 from rank_retrieve.collection.compaction import Compaction
 from rank_retrieve.collection.database import Database
+from rank_retrieve.collection.engine import Engine
 from rank_retrieve.collection.merge_policy import MergePolicy
 
 STAGES = ("open", "put", "flush", "merge", "checkpoint")
 WRAPPED: tuple[tuple[str, Any, str], ...] = (
     ("put", Collection, "put_many"),
-    ("flush", Database, "_flush"),
+    ("flush", Engine, "flush"),
     ("merge", Compaction, "_run"),
     ("checkpoint", Database, "checkpoint"),
 )
@@ -59,7 +60,7 @@ def work(path: str, first: int, flush_bytes: int, stage: str, say: Say, batches:
     say("enter open")
     db = rr.open(path, flush_bytes=flush_bytes)
     say("leave open")
-    db._compaction.policy = MergePolicy(fanout=2)  # eager, so that there is always a merge
+    db._engine.compaction.policy = MergePolicy(fanout=2)  # eager, so that there is always a merge
     if "documents" in db:
         documents = db.get_collection("documents")
     else:
