@@ -106,6 +106,9 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
         "test_a_contradictory_table_is_corruption": [
             "collection.documents:DocumentStore._check:bound:1",
         ],
+        "test_a_header_and_sections_of_different_forms_are_corruption[0-True]": [
+            "collection.documents:DocumentStore._check_form:bound:1",
+        ],
         "test_sizes_that_contradict_the_block_are_corruption": [
             "collection.documents:DocumentStore._decode:bound:1",
         ],
@@ -115,12 +118,13 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
     },
     "tests.collection.test_durability": {
         "test_every_acknowledged_write_was_synced_once[sync]": [
-            "collection.database:Database._commit:sync:1",
-            "collection.database:Database._sync_to:sync:1",
+            "collection.writing:Writer.commit:sync:1",
+            "collection.commit_log:CommitLog.sync_to:sync:1",
         ],
         "test_without_durability_only_sync_and_flush_sync": [
             "collection.collection:Collection.sync:sync:1",
-            "collection.database:Database._sync_now:sync:1",
+            "collection.commit_log:CommitLog.sync:sync:1",
+            "collection.commit_log:CommitLog.sync_now:sync:1",
             "collection.database:Database.sync:sync:1",
         ],
     },
@@ -136,10 +140,7 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
             "collection.backups:_new_file:sync:1",
             "collection.backups:_new_file:sync:2",
             "persistence.directory:sync_descriptor:sync:1",
-        ],
-        "test_every_crash_after_a_recovery_has_what_was_recovered": [
-            "collection.opening:_rehomed:sync:1",
-            "persistence.directory:FSDirectory.sync:sync:1",
+            "persistence.directory:sync_folder:sync:1",
         ],
         "test_every_crash_after_a_restore_has_all_of_it[archive]": [
             "collection.backups:_restore_archive:sync:1",
@@ -162,15 +163,15 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
             "collection.compaction:Compaction._work:lock:2",
         ],
         "test_a_full_disk_is_noted_and_resumed_from_under_the_lock": [
-            "collection.database:Database._refuse_writes:lock:1",
-            "collection.database:Database.resume:lock:1",
+            "collection.state:State.refuse_writes:lock:1",
+            "collection.writing:Writer.resume:lock:1",
         ],
         "test_a_handle_is_closed_under_the_lock": [
-            "collection.database:Database.close:lock:2",
+            "collection.engine:Engine.close:lock:2",
         ],
         "test_a_handle_that_is_closed_or_a_collection_that_is_gone_is_not_synced_or_flushed": [
             "collection.collection:Collection._check_there:lock:1",
-            "collection.database:Database.sync:lock:1",
+            "collection.commit_log:CommitLog.sync:lock:1",
         ],
         "test_a_lock_that_is_waited_for_patiently_is_held[False]": [
             "collection.compaction:Compaction._patiently:lock:1",
@@ -186,7 +187,7 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
             "collection.compaction:Compaction._locked:lock:1",
         ],
         "test_a_reading_handle_is_refreshed_under_both_of_its_locks[False]": [
-            "collection.database:Database.close:lock:1",
+            "collection.engine:Engine.close:lock:1",
             "collection.refresh:Follower._apply:lock:1",
             "collection.refresh:Follower.paused:lock:1",
             "collection.refresh:Follower.refresh:lock:1",
@@ -221,8 +222,8 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
             "collection.database:Database.__contains__:lock:1",
         ],
         "test_every_call_touches_the_collections_under_the_lock[create_collection]": [
-            "collection.database:Database._locked_for:lock:1",
-            "collection.database:Database.create_collection:lock:1",
+            "collection.state:State.locked_for:lock:1",
+            "collection.named_collections:add_collection:lock:1",
         ],
         "test_every_call_touches_the_collections_under_the_lock[delete]": [
             "collection.collection:Collection.__contains__:lock:1",
@@ -230,20 +231,20 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
         ],
         "test_every_call_touches_the_collections_under_the_lock[drop_collection]": [
             "collection.collection:Collection._locked:lock:1",
-            "collection.database:Database.drop_collection:lock:1",
+            "collection.named_collections:drop_collection:lock:1",
         ],
         "test_every_call_touches_the_collections_under_the_lock[fit_encoder]": [
             "collection.collection:Collection._encode_missing:lock:1",
-            "collection.database:Database._fit_encoder:lock:1",
+            "collection.training:Encoders.fit:lock:1",
         ],
         "test_every_call_touches_the_collections_under_the_lock[flush]": [
-            "collection.database:Database._flush:lock:1",
+            "collection.engine:Engine.flush:lock:1",
         ],
         "test_every_call_touches_the_collections_under_the_lock[get]": [
             "collection.collection:Collection.get:lock:1",
         ],
         "test_every_call_touches_the_collections_under_the_lock[get_collection]": [
-            "collection.database:Database._locked:lock:1",
+            "collection.state:State.locked:lock:1",
             "collection.database:Database.get_collection:lock:1",
         ],
         "test_every_call_touches_the_collections_under_the_lock[info]": [
@@ -257,7 +258,7 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
             "collection.database:Database.list_collections:lock:1",
         ],
         "test_every_call_touches_the_collections_under_the_lock[put]": [
-            "collection.database:Database._commit:lock:1",
+            "collection.writing:Writer.commit:lock:1",
         ],
         "test_every_call_touches_the_collections_under_the_lock[readers]": [
             "collection.database:Database.readers:lock:1",
@@ -269,7 +270,7 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
             "collection.collection:Collection.snapshot:lock:1",
         ],
         "test_every_call_touches_the_collections_under_the_lock[verify]": [
-            "collection.database:Database._verify:lock:1",
+            "collection.engine:Engine.verify:lock:1",
         ],
         "test_one_merge_runs_at_a_time_by_hand_and_in_the_background": [
             "collection.compaction:Compaction._merge_next:lock:1",
@@ -311,11 +312,11 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
     },
     "tests.collection.test_unsynced_writes": {
         "test_closing_tells_when_what_was_acknowledged_could_not_be_synced": [
-            "collection.database:Database._sync_refused:sync:1",
-            "collection.database:Database.close:sync:1",
+            "collection.commit_log:CommitLog.sync_refused:sync:1",
+            "collection.engine:Engine.close:sync:1",
         ],
         "test_what_is_published_never_outlives_what_was_written_before[async]": [
-            "collection.database:Database._publish:sync:1",
+            "collection.publishing:Publisher.publish:sync:1",
         ],
     },
     "tests.collection.test_verified": {
@@ -323,7 +324,7 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
             "collection.verify:verify_all:check:1",
         ],
         "test_an_encoder_of_another_model_is_refused": [
-            "collection.database:Database._attach_encoder:check:1",
+            "collection.training:Encoders.attach:check:1",
             "collection.encoders:EncoderSettings.check:crc:1",
         ],
         "test_an_encoder_with_any_wrong_byte_is_not_taken_over_by_a_repair": [
@@ -418,7 +419,7 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
             "persistence.directory:FSDirectory.read:bound:1",
         ],
         "test_a_frame_without_its_last_byte_ends_the_log[0-0]": [
-            "persistence.wal_scan:_frame_end:bound:3",
+            "persistence.wal_frames:frame_end:bound:3",
         ],
         "test_a_manifest_of_another_size_than_it_says_is_refused[-1]": [
             "persistence.manifest:open_envelope:bound:2",
@@ -432,8 +433,8 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
     },
     "tests.persistence.test_crashes": {
         "test_a_quarantined_tail_survives_at_once": [
-            "persistence.recovery:quarantine:sync:1",
-            "persistence.recovery:quarantine:sync:2",
+            "persistence.recovery:_replace:sync:1",
+            "persistence.recovery:_replace:sync:2",
         ],
         "test_an_atomic_write_is_old_or_new_in_every_crash": [
             "persistence.segment:SegmentWriter.finish:sync:1",
@@ -457,6 +458,9 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
         "test_creating_syncs_each_new_folder_in_its_parent": [
             "persistence.directory:_make_folders:sync:1",
         ],
+        "test_sync_pushes_the_file_and_sync_directory_the_folder": [
+            "persistence.directory:FSDirectory.sync:sync:1",
+        ],
     },
     "tests.persistence.test_group_commit": {
         "test_an_interrupted_waiter_that_was_given_the_lead_passes_it_on": [
@@ -471,6 +475,9 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
             "persistence.wal:WriteAheadLog.append:lock:1",
             "persistence.wal:WriteAheadLog.resume:lock:1",
             "persistence.wal:WriteAheadLog.resume:lock:2",
+        ],
+        "test_a_folder_in_memory_is_found_to_be_empty_under_its_own_mutex": [
+            "persistence.memory_directory:MemoryDirectory.remove_folder:lock:2",
         ],
         "test_a_memory_directory_is_read_and_changed_under_its_mutex[create]": [
             "persistence.memory_directory:MemoryDirectory.create:lock:1",
@@ -596,13 +603,16 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
     },
     "tests.persistence.test_recovery": {
         "test_a_log_that_ends_before_what_is_flushed_is_damage": [
-            "persistence.recovery:_check_log:bound:2",
+            "persistence.recovery:_check_log:bound:3",
         ],
         "test_a_lost_manifest_is_damage_and_nothing_is_cleared[segment]": [
             "persistence.recovery:remove_orphans:bound:1",
         ],
-        "test_every_changed_byte_is_noticed_or_harmless": [
+        "test_a_lost_segment_or_log_file_is_damage": [
             "persistence.recovery:_check_log:bound:1",
+        ],
+        "test_every_changed_byte_is_noticed_or_harmless": [
+            "persistence.recovery:_check_log:bound:2",
         ],
     },
     "tests.persistence.test_segment": {
@@ -646,22 +656,22 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
     },
     "tests.persistence.test_wal_scan": {
         "test_a_damaged_header_above_frames_is_damage": [
-            "persistence.wal_scan:_read_header:crc:1",
+            "persistence.wal_frames:read_header:crc:1",
         ],
         "test_a_file_of_another_database_or_number_is_damage": [
-            "persistence.wal_scan:_read_header:bound:1",
+            "persistence.wal_frames:read_header:bound:1",
         ],
         "test_a_first_lsn_out_of_range_is_damage": [
-            "persistence.wal_scan:_read_header:bound:2",
+            "persistence.wal_frames:read_header:bound:2",
         ],
         "test_a_log_that_ends_with_its_frames_is_clean": [
-            "persistence.wal_scan:_frame_end:bound:1",
+            "persistence.wal_frames:frame_end:bound:1",
         ],
         "test_forged_frames_end_the_log": [
-            "persistence.wal_scan:_frame_end:bound:2",
+            "persistence.wal_frames:frame_end:bound:2",
         ],
         "test_the_witness_of_a_clean_close_betrays_damage_to_the_last_frame": [
-            "persistence.wal_scan:_frame_end:crc:1",
+            "persistence.wal_frames:frame_end:crc:1",
         ],
     },
 }

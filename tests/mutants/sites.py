@@ -43,7 +43,7 @@ BOUNDED = (  # where bytes are read that anyone may have written
     "lexical.inverted_index",
     "persistence.",
 )
-SCAN = "persistence.wal_scan"
+SCAN = "persistence.wal_frames"
 CHECKS_OF = {"check": "settings"}  # this name has other uses
 LOCK_TYPES = ("Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore")
 MANAGED = re.compile(

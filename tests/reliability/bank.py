@@ -50,7 +50,7 @@ def write(path: Path, seed: int, stopped: Callable[[], bool]) -> dict[str, int]:
     """Transfers, each as one batch; some close an account and give its money to others."""
     rng = random.Random(seed)
     bank = rr.open(path, durability="async", flush_bytes=6_000)
-    bank._compaction.policy = MergePolicy(fanout=3)  # eager
+    bank._engine.compaction.policy = MergePolicy(fanout=3)  # eager
     accounts = bank.get_collection("accounts")
     balances = {d["id"]: d["balance"] for d in accounts.documents()}
     turn = max(d["turn"] for d in accounts.documents())

@@ -15,10 +15,13 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
+
+import pytest
 
 import rank_retrieve as rr
 from rank_retrieve.persistence import MemoryDirectory
@@ -26,12 +29,15 @@ from rank_retrieve.persistence.checkpoints import CHECKPOINTS, list_checkpoints,
 from rank_retrieve.persistence.image import take_image, write_image
 from rank_retrieve.testing.crash_directory import Crash, CrashDirectory
 from tests.reliability.histories import (
+    COLLECTION,
+    FIELDS,
     Durability,
     History,
     Moment,
     Start,
     State,
     check_ids,
+    document,
     open_database,
     read,
     run,
@@ -59,7 +65,8 @@ class Counts:
     different ones of a history, each recovered and checked. images: those that are different from
     all others counted here. readers: states that a reader opened first. recovered: different
     databases that recovery left, each read through every structure. recoveries: states left by a
-    crash during a recovery. checkpoints: complete ones found in all states.
+    crash during a recovery. repaired: states that were repaired as well as opened. checkpoints:
+    complete ones found in all states.
     """
 
     histories: int = 0
@@ -69,6 +76,7 @@ class Counts:
     readers: int = 0
     recovered: int = 0
     recoveries: int = 0
+    repaired: int = 0
     checkpoints: int = 0
     violations: int = 0
     began: float = field(default_factory=time.process_time)
@@ -303,6 +311,79 @@ def check_recoveries(
                 break
             files = last.files
             path.append(last.label)
+
+
+# --------------------------------------------------------------------------- repair
+
+
+def check_repairs(
+    sequence: Sequence[str],
+    start: Start,
+    durability: Durability,
+    *,
+    counts: Counts,
+    seed: int,
+    crashes_each: int,
+) -> None:
+    """Repair saves what opening finds: after a crash, and after what was written behind it.
+
+    Writing goes on behind a torn log, the second time as versions did that left its end in place:
+    then there are frames that nobody has acknowledged, under LSNs that were given out again.
+    """
+    rng = random.Random(seed_of(seed, "repair", *sequence, start, durability))
+    history = run(sequence, start, durability)
+    counts.histories += 1
+    judge = Judge(history, counts)
+    states = list(crashes(history, share=CHOICE, seed=rng.getrandbits(32)))
+    for crash in rng.sample(states, min(crashes_each, len(states))):
+        try:
+            check_repair(judge, crash)
+        except BaseException as error:
+            error.add_note(f"sequence {tuple(sequence)} from {start!r}, durability {durability!r}")
+            raise
+
+
+def check_repair(judge: Judge, crash: Crash) -> None:
+    """One state of `check_repairs`."""
+    found, counts = judge.check(crash), judge.counts
+    try:
+        _check_repaired(crash.files, found, counts)
+        for renews in (True, False):
+            _check_repaired(*_written_behind(crash.files, found, renews=renews), counts)
+    except BaseException as error:
+        counts.violations += 1
+        error.add_note(f"a repair after {crash.at} recorded operations, {crash.label}")
+        raise
+
+
+def _written_behind(
+    files: Mapping[str, bytes], found: State, *, renews: bool
+) -> tuple[Mapping[str, bytes], State]:
+    directory = MemoryDirectory(files)
+    with pytest.MonkeyPatch.context() as patch:
+        if not renews:
+            patch.setattr("rank_retrieve.collection.opening.renew", lambda directory, found: None)
+        db = open_database(directory)
+    if COLLECTION not in found:  # dropped
+        db.create_collection(COLLECTION, fields=FIELDS)
+    expected = {COLLECTION: (), **found}
+    for version, name in enumerate(("y", "z", "y"), 90):
+        db.get_collection(COLLECTION).put(document(name, version))
+        others = [(n, v) for n, v in expected[COLLECTION] if n != name]
+        expected[COLLECTION] = (*others, (name, version))
+    return directory.files(), expected  # the writer dies
+
+
+def _check_repaired(files: Mapping[str, bytes], expected: State, counts: Counts) -> None:
+    with open_database(MemoryDirectory(files), "r") as db:
+        assert read(db) == expected
+    with tempfile.TemporaryDirectory() as folder:
+        report = rr.repair(MemoryDirectory(files), f"{folder}/repaired")
+        with open_database(f"{folder}/repaired", "r") as db:
+            repaired = read(db)
+    counts.repaired += 1
+    assert repaired == expected, f"repair gives {repaired}, and opening {expected}: {report}"
+    assert not report.lost, report
 
 
 CHOICE = 0.03  # of the states of a history, from which those to recover from are drawn

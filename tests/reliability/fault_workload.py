@@ -62,7 +62,7 @@ class Session:
         self.snapshot = None  # one of an older handle ends with it
         self.db = rr.open(self.place, compaction="manual", flush_bytes=FLUSH_BYTES)
         # two segments are enough to merge
-        self.db._compaction.policy = MergePolicy(fanout=2)
+        self.db._engine.compaction.policy = MergePolicy(fanout=2)
 
     @property
     def notes(self) -> rr.Collection:
@@ -133,7 +133,7 @@ def _read_snapshot(s: Session) -> None:
 
 
 def _merge(s: Session) -> None:
-    while s.db._compaction._merge_next(s.notes._store):
+    while s.db._engine.compaction._merge_next(s.notes._store):
         pass
 
 

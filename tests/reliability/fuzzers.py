@@ -5,6 +5,7 @@ Most inputs are damaged below their checksums, which are then repaired: the dama
 parsers. `feed` raises typed errors or answers; anything else is a failure.
 """
 
+import copy
 import io
 import os
 import random
@@ -278,15 +279,15 @@ class Manifest(Target):
             node = node[key]
         chance = rng.random()
         if chance < 0.6:
-            node[key] = rng.choice(GRAFTS)
+            node[key] = copy.deepcopy(rng.choice(GRAFTS))
         elif chance < 0.75 and isinstance(node[key], int | float):
             node[key] += rng.choice((-1, 1, 2**40))
         elif chance < 0.9:
             del node[key]
         elif isinstance(node, dict):
-            node[rng.choice(("extra", "id", "name"))] = rng.choice(GRAFTS)
+            node[rng.choice(("extra", "id", "name"))] = copy.deepcopy(rng.choice(GRAFTS))
         else:
-            node.append(node[key])
+            node.append(copy.deepcopy(node[key]))
 
     def feed(self, value: bytes) -> None:
         self.number += 1

@@ -170,7 +170,7 @@ class History:
         kept = Kept(f"kept{len(self.kept)}", self.states[-1])
         self.kept.append(kept)
         # `Database.checkpoint`, but at a time that is always the same
-        make_checkpoint(self.db, kept.name, clock=lambda: 1_000.0 + len(self.kept))
+        make_checkpoint(self.db._engine, kept.name, clock=lambda: 1_000.0 + len(self.kept))
         self._acknowledged += 1
         self._durable = len(self.states) - 1
         self._mark()

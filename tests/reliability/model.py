@@ -128,7 +128,7 @@ def check_view(view: Any, live: Documents, where: Any = None) -> None:
         _check_dense(view, live, let, vector, where)
     options: dict[str, Any] = {"vector": [1.0, 1.0], "mode": "hybrid", "where": where}
     _check_equal(view.search("cat dog", 20, **options), fresh.search("cat dog", 20, **options))
-    fresh._database.close()
+    fresh._engine.close()
 
 
 def _check_equal(found: rr.Hits, expected: rr.Hits) -> None:

@@ -3,8 +3,8 @@
 usage: python -m tests.reliability.report FOLDER
 
 Reads the `counts.jsonl` that `tests.reliability.counts` left there and prints Markdown: a row a
-test, whole numbers added up over its lines, seeds and words listed once, fractions at their
-greatest.
+test, numbers added up over its lines, but the slowest and the peak of all, seeds and words listed
+once.
 """
 
 import json
@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 LISTED = ("seed", "seeds", "version")
-"""Whole numbers that name something; adding them up would mean nothing."""
+"""Numbers that name something; adding them up would mean nothing."""
+
+LEFT_OUT = ("name", "at", "start")
+GREATEST = ("slowest", "peak")
+"""What the names of figures begin with that are extremes already."""
 
 
 def summed(lines: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
@@ -23,7 +27,7 @@ def summed(lines: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
     for line in lines:
         figures = values.setdefault(line["name"], {})
         for key, value in line.items():
-            if key not in ("name", "at"):
+            if key not in LEFT_OUT:
                 figures.setdefault(key, []).append(value)
     return {
         name: {key: _together(key, found) for key, found in figures.items()}
@@ -32,11 +36,10 @@ def summed(lines: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
 
 
 def _together(key: str, found: list[Any]) -> str:
-    if key not in LISTED and all(isinstance(value, int) for value in found):
-        return f"{sum(found):,}"
-    if all(isinstance(value, float) for value in found):
-        return f"{max(found):.3g}"
-    return ", ".join(sorted({str(value) for value in found}))
+    if key in LISTED or not all(isinstance(value, int | float) for value in found):
+        return ", ".join(map(str, sorted(set(found), key=lambda value: (str(type(value)), value))))
+    one = max(found) if key.startswith(GREATEST) else sum(found)
+    return f"{one:,}" if isinstance(one, int) else f"{one:,.3g}"
 
 
 def table(lines: Iterable[Mapping[str, Any]]) -> str:

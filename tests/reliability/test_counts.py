@@ -28,19 +28,19 @@ def test_nothing_is_kept_without_a_folder(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_numbers_are_added_up_and_seeds_are_listed() -> None:
     lines = [
-        {"name": "kills", "at": "-", "kills": 900, "seed": 7, "slowest_s": 0.25, "how": "SIGKILL"},
-        {"name": "kills", "at": "-", "kills": 100, "seed": 8, "slowest_s": 0.5, "how": "SIGKILL"},
-        {"name": "flips", "at": "-", "images": 5},
+        {"name": "kills", "at": "-", "kills": 900, "seed": 7, "slowest_s": 0.25, "start": 0},
+        {"name": "kills", "at": "-", "kills": 100, "seed": 8, "slowest_s": 0.5, "start": 900},
+        {"name": "flips", "at": "-", "images": 5, "how": "r", "cpu_s": 0.5},
+        {"name": "flips", "at": "-", "images": 6, "how": "w", "cpu_s": 1.0},
     ]
     assert summed(lines)["kills"] == {
         "kills": "1,000",
         "seed": "7, 8",
         "slowest_s": "0.5",
-        "how": "SIGKILL",
     }
     assert table(lines).splitlines() == [
         "| test | counted |",
         "|---|---|",
-        "| flips | images 5 |",
-        "| kills | kills 1,000; seed 7, 8; slowest s 0.5; how SIGKILL |",
+        "| flips | images 11; how r, w; cpu s 1.5 |",
+        "| kills | kills 1,000; seed 7, 8; slowest s 0.5 |",
     ]

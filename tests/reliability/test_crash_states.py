@@ -18,6 +18,8 @@ from tests.reliability.enumeration import (
     Counts,
     Judge,
     check_recoveries,
+    check_repair,
+    check_repairs,
     check_sequences,
     crashes,
     seed_of,
@@ -111,6 +113,38 @@ def test_many_crashes_in_recovery_recover_to_the_same_state(part: int) -> None:
         )
     report("crashes in recovery, long", found, part)
     assert found.recoveries >= 5_000
+
+
+@pytest.mark.parametrize("durability", ["sync", "none"])
+def test_repair_saves_what_opening_finds(durability: Durability) -> None:
+    found = Counts()
+    for sequence, start in drawn(8, ("repair", durability)):
+        check_repairs(sequence, start, durability, counts=found, seed=SEED, crashes_each=2)
+    report(f"repairs, {durability}, quick", found, SEED)
+    assert found.repaired >= 24
+
+
+def test_repair_leaves_out_what_opening_passed_over() -> None:
+    """Unsynced frames arrived without those before them; writing goes on over their LSNs."""
+    history = History("empty", "none")
+    for name in "abcd":
+        history.put([name])
+    judge = Judge(history)
+    for crash in history.directory.crashes(since=len(history.directory.log), share=0.5, seed=3):
+        check_repair(judge, crash)
+    report("repairs of unsynced frames, quick", judge.counts, 3)
+    assert judge.counts.repaired >= 30
+
+
+@pytest.mark.reliability
+@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("durability", ["sync", "none"])
+def test_repair_saves_what_opening_finds_many_times(durability: Durability, part: int) -> None:
+    found = Counts()
+    for sequence, start in drawn(60, ("many repairs", durability, part)):
+        check_repairs(sequence, start, durability, counts=found, seed=part, crashes_each=15)
+    report(f"repairs, {durability}, long", found, part)
+    assert found.repaired >= 2_000
 
 
 def check_durability(durability: Durability, n_sequences: int, states: int, seed: int) -> Counts:

@@ -14,6 +14,7 @@ import pytest
 
 import rank_retrieve as rr
 from rank_retrieve.persistence import Directory, MemoryDirectory
+from rank_retrieve.testing.crash_directory import CrashDirectory
 from rank_retrieve.testing.fault_directory import (
     Fault,
     FaultDirectory,
@@ -32,9 +33,13 @@ from tests.reliability.fault_workload import (
     stored,
 )
 
-QUICK_RUNS = {"memory": 12, "disk": 4}
+QUICK_RUNS = {"memory": 12, "disk": 4, "device": 3}
 """How many places of each kind the quick tier tries."""
-ON_DISK = [kind for kind in FaultKind if kind is not FaultKind.SYNC_DROPPED]
+KINDS = {
+    "memory": [kind for kind in FaultKind if kind is not FaultKind.SYNC_CLEANED],
+    "disk": [k for k in FaultKind if k not in (FaultKind.SYNC_DROPPED, FaultKind.SYNC_CLEANED)],
+    "device": [FaultKind.SYNC_CLEANED],
+}
 TAKES_PATHS = frozenset({"open", "reopen", "backup", "restore"})
 """Steps that may raise the file system's own errors, as their docstrings say."""
 
@@ -174,12 +179,28 @@ def on_disk(fault: Fault | None, folder: Path) -> tuple[Faults, Run]:
     return faults, run
 
 
-PLACES = {"memory": in_memory, "disk": on_disk}
+def on_device(fault: Fault | None, _: Path) -> tuple[Faults, Run]:
+    """After each step, power loss would leave what that acknowledged."""
+    inner = CrashDirectory()
+    directory = FaultDirectory(inner, fault)
+
+    class Unpowered(Run):
+        def take(self, name: str, action: Action) -> bool:
+            taken = super().take(name, action)
+            self.check()
+            return taken
+
+    run = Unpowered(Session(directory), steps(files=False), inner.synced, directory.faults)
+    run.all(sticky=fault is not None and fault.sticky)
+    return directory.faults, run
+
+
+PLACES = {"memory": in_memory, "disk": on_disk, "device": on_device}
 
 
 def cases() -> Iterator[tuple[str, FaultKind, bool]]:
     for place in PLACES:
-        for kind in FaultKind if place == "memory" else ON_DISK:
+        for kind in KINDS[place]:
             for sticky in (False, True):
                 yield place, kind, sticky
 

@@ -88,7 +88,7 @@ def count(view: Any) -> int:
 
 def shared_handle(path: Path, transfers: int, seed: int) -> None:
     db = rr.open(path, durability="group", flush_bytes=3_000)
-    db._compaction.policy = MergePolicy(fanout=2)
+    db._engine.compaction.policy = MergePolicy(fanout=2)
     accounts = found(db)
     reader = rr.open(path, mode="r")
     followed = reader.get_collection("accounts")
