@@ -17,6 +17,7 @@ demo: $(STAMP)            ## set up, then run the main job
 
 test: $(STAMP) lint types layers   ## set up, then everything that CI checks
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	NUMBA_CPU_NAME=generic $(BIN)/python -m pytest -n 2 --dist loadgroup tests/simd tests/lexical
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

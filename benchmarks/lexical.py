@@ -4,10 +4,10 @@
 
 Both sides get the same texts, the same stop words, the Snowball English stemmer and one thread.
 They take turns in runs of 50 queries, through their public interfaces: ours from the text of
-the query to hits, theirs from `parse_query` (timed) to hits. Figures are of the median of the rounds
-for each query. Answers are checked outside the clock: ours against scoring every posting and,
-for some queries, against the formula in NumPy; theirs by how much the two top-10 lists overlap.
-`--clock cpu` counts the processor time of the thread, for machines with other work.
+the query to hits, theirs from `parse_query` (timed) to hits. Figures are of the median of the
+rounds for each query. Answers are checked outside the clock: ours against scoring every posting
+and, for some queries, against the formula in NumPy; theirs by how much the two top-10 lists
+overlap. `--clock cpu` counts the processor time of the thread, for machines with other work.
 """
 
 import argparse

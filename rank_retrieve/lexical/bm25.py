@@ -168,6 +168,14 @@ class BM25:
 
         return Hits(self._ids.take(ranked.docs), ranked.scores, explain=explain, plan=_PLAN)
 
+    def count(self, query: str | Query, *, allowed: Bitmap | None = None) -> int:
+        """How many texts hold at least one of the query's terms: what a large enough k finds.
+
+        Raises InvalidArgument as `search` does.
+        """
+        terms = self.analyzer.terms(_query_text(query))
+        return self._searcher.count(terms, None if allowed is None else [allowed])
+
     def search_many(
         self,
         queries: Sequence[str | Query],
@@ -227,7 +235,7 @@ class BM25:
         )
 
 
-_PLAN = {"retriever": "bm25", "strategy": "exhaustive"}
+_PLAN = {"retriever": "bm25", "strategy": "maxscore"}
 
 
 def _analyze(

@@ -37,7 +37,7 @@ Peaks: for each term with a full block, by ordinal, three pairs (frequency code,
 least 10, 100 and 1,000 documents of its list have as great a frequency and as short a length. So
 that many documents score at least what the pair scores, whatever the statistics: a search for no
 more documents may begin with that threshold. 0, 0 where the list is shorter. Here frequencies
-round down and lengths up.
+are cut to 15 and lengths round up: 128 documents of length 33 have the pairs 01 19, 01 19, 00 00.
 
 After the last record stand 64 zero bytes, so that wide loads may read past a record.
 """

@@ -129,17 +129,19 @@ def _room_for(k: int) -> Int64s:
 class _Kernels(NamedTuple):
     add_document_frequencies: Callable[..., int]
     search_windows: Callable[..., int]
+    count_matches: Callable[..., int]
     thread_scratch: Callable[..., Scratch]
     discard_scratch: Callable[[], None]
 
 
 @cache
 def _load_kernels() -> _Kernels:
-    from rank_retrieve.lexical import _lookup_kernels, _window_kernels, scratch
+    from rank_retrieve.lexical import _count_kernels, _lookup_kernels, _window_kernels, scratch
 
     return _Kernels(
         _lookup_kernels.add_document_frequencies,
         _window_kernels.search_windows,
+        _count_kernels.count_matches,
         scratch.thread_scratch,
         scratch.discard_scratch,
     )
@@ -207,6 +209,29 @@ class LexicalSearcher:
         docs = MAX_DOC - (keys & MAX_DOC)
         return Ranked(docs, (keys >> 32).astype(np.float64) * query.weights.unit)
 
+    def count(self, terms: Sequence[bytes], allowed: Sequence[Bitmap | None] | None = None) -> int:
+        """How many live docs hold at least one of the terms: what `search` finds for any k.
+
+        Arguments and errors as for `search`.
+        """
+        masks = self._masks(allowed)
+        query = self._prepare(terms)
+        if query is None:
+            return 0
+        if len(query.known) == 1 and allowed is None:
+            return query.most_matches()
+        loaded, total = _load_kernels(), 0
+        for number, mask in enumerate(masks):
+            part = self.parts[number]
+            scratch = loaded.thread_scratch(len(query.known), 0)
+            weighted = self._weighted(query, number, mask)
+            found = loaded.count_matches(part.index.lists, weighted, scratch.work)
+            if found < 0:
+                loaded.discard_scratch()
+                raise part.index.damage(found, int(weighted.ordinals.max()))
+            total += found
+        return total
+
     def scores(self, terms: Sequence[bytes], docs: Int64s) -> Float64s:
         """The score of each doc, 0 where it holds none of the terms: float64 [len(docs)].
 
@@ -243,15 +268,15 @@ class LexicalSearcher:
             counted[term] = counted.get(term, 0) + 1
         if len(counted) > MAX_QUERY_TERMS:
             raise InvalidArgument("query", len(counted), f"has over {MAX_QUERY_TERMS} terms")
-        known = self._known
-        missing = [term for term in counted if term not in known]
-        if missing:
-            found = self._look_up(missing)
-            if len(known) + len(found) > KNOWN_TERMS:
-                # other threads go on with the one that they have
-                known = self._known = {}
+        remembered = self._known
+        known = {term: remembered[term] for term in counted if term in remembered}
+        if len(known) < len(counted):
+            found = self._look_up([term for term in counted if term not in known])
             known.update(found)
-            known = {**found, **{term: known[term] for term in counted if term in known}}
+            if len(remembered) + len(found) > KNOWN_TERMS:
+                # other threads go on with the one that they have
+                remembered = self._known = {}
+            remembered.update(found)
         held = sorted([term for term in counted if known[term].document_frequency])
         if not held:
             return None
@@ -302,12 +327,9 @@ class LexicalSearcher:
     ) -> int:
         """Offer the docs of one part to the best; returns how many keys there are."""
         loaded = _load_kernels()
-        part, weights, ordinals = self.parts[number], query.weights, query.ordinals(number)
-        scratch = loaded.thread_scratch(len(ordinals), query.n_blocks(number))
-        weighted = Weighted(
-            ordinals, weights.scaled, weights.constant, weights.slope, part.base, part.live_words,
-            mask,
-        )  # fmt: skip
+        part = self.parts[number]
+        scratch = loaded.thread_scratch(len(query.known), query.n_blocks(number))
+        weighted = self._weighted(query, number, mask)
         level = -1
         if len(mask) == 0 and self._lookup_cost >= 0:
             # deleted docs may be among those that a peak counts
@@ -318,8 +340,15 @@ class LexicalSearcher:
         )
         if size < 0:
             loaded.discard_scratch()
-            raise part.index.damage(size, int(ordinals.max()))
+            raise part.index.damage(size, int(weighted.ordinals.max()))
         return size
+
+    def _weighted(self, query: _PreparedQuery, number: int, mask: UInt64s) -> Weighted:
+        part, weights = self.parts[number], query.weights
+        return Weighted(
+            query.ordinals(number), weights.scaled, weights.constant, weights.slope, part.base,
+            part.live_words, mask,
+        )  # fmt: skip
 
     def _masks(self, allowed: Sequence[Bitmap | None] | None) -> list[UInt64s]:
         if allowed is None:

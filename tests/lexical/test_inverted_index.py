@@ -149,6 +149,40 @@ def test_empty_sections_are_corruption(name):
         InvertedIndex.open(sections, "t").load()
 
 
+def test_an_index_without_peaks_is_searched_all_the_same():
+    sections = index_sections(CORPUS)
+    older = MemorySections()
+    for name, view in sections.buffers.items():
+        if name != "peaks.t":
+            older.add(name, view)
+    index = InvertedIndex.open(older, "t")
+    index.verify()
+    newer = InvertedIndex.open(sections, "t")
+    for query in ([b"a"], [b"b", b"c"], [b"a", b"rare"]):
+        found, expected = (
+            LexicalSearcher([LexicalPart(each)]).search(query, 10) for each in (index, newer)
+        )
+        assert found.docs.tolist() == expected.docs.tolist()
+        assert found.scores.tolist() == expected.scores.tolist()
+
+
+@pytest.mark.parametrize(("place", "value"), [(8, 3), (12, 15), (13, 0)])
+def test_peaks_that_no_list_reaches_are_found_by_verify(place, value):
+    # term b stands once in each of 130 documents of two terms
+    sections = index_sections(one_field(*["a b"] * 130))
+    peaks = sections.section("peaks.t")
+    assert bytes(peaks[:8]) == bytes([2, 0, 0, 0, 0, 0, 0, 0])
+    assert bytes(peaks[8:16]) == bytes([0, 0, 0, 0, 1, 0, 0, 0])
+    assert bytes(peaks[16:22]) == bytes([1, 2, 1, 2, 0, 0])
+
+    def change(content):
+        content[place + (4 if place > 8 else 0)] = value
+        return content
+
+    with pytest.raises(CorruptionError):
+        InvertedIndex.open(changed(sections, "peaks.t", change), "t").verify()
+
+
 def test_opening_reads_the_header_only():
     sections = index_sections(one_field("a b", "a"))
     header = MemorySections()

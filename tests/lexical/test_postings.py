@@ -7,7 +7,7 @@ from rank_retrieve.lexical import _packing_kernels as packing
 from rank_retrieve.lexical import _postings_kernels as kernels
 from rank_retrieve.lexical._arrays import Lists
 from rank_retrieve.lexical.invert import PostingLists
-from rank_retrieve.lexical.postings import DAMAGE, pack
+from rank_retrieve.lexical.postings import DAMAGE, coded_value, pack
 
 
 def lists_of(*postings, lengths=None):
@@ -192,3 +192,23 @@ def test_damage_is_named_not_followed(changes, code):
 def test_documents_beyond_the_index_are_refused():
     lists = lists_of([(0, 1), (5, 1)])
     assert decode(pack(lists), lists, n_docs=5) == -3
+
+
+def test_peaks_are_reached_by_as_many_documents_as_they_promise():
+    # frequency 9 in docs of length 5 twelve times, frequency 1 in docs of length 40 otherwise
+    postings = [(doc, 9 if doc % 10 == 0 else 1) for doc in range(120)]
+    postings += [(doc, 1) for doc in range(120, 130)]
+    lengths = np.array([5 if f == 9 else 40 for _, f in postings], np.uint32)
+    packed = pack(lists_of(postings, [(3, 1)], lengths=lengths))
+    # the second term has no full block
+    assert packed.peak_ordinals.tolist() == [0]
+    # ten docs have 9 and at most 5; a hundred have 1 and at most 40; there is no thousand
+    assert packed.peaks.reshape(3, 2).tolist() == [[9, 5], [1, 26], [0, 0]]
+    assert coded_value(26) == 40
+
+
+def test_codes_of_peaks_round_lengths_up():
+    # 33 = 100001 in binary is between 32 (code 24) and 36 (code 25)
+    packed = pack(lists_of([(doc, 1) for doc in range(128)], lengths=np.full(128, 33, np.uint32)))
+    assert packed.peaks.reshape(3, 2).tolist() == [[1, 25], [1, 25], [0, 0]]
+    assert [coded_value(code) for code in (24, 25)] == [32, 36]

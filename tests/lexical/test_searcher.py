@@ -146,6 +146,21 @@ def test_parts_with_deletes_and_filters_equal_a_fresh_index(data):
     )
 
 
+@settings(deadline=None, max_examples=60)
+@given(documents, queries, st.integers(0, 2**32 - 1))
+def test_counts_are_the_matches_of_brute_force(texts, query, seed):
+    random = np.random.default_rng(seed)
+    brute, index = BruteForce(texts), build_index(texts)
+    matches = set(brute.exact(query))
+    searcher = LexicalSearcher([LexicalPart(index)])
+    assert searcher.count(query) == len(matches)
+    wanted = np.flatnonzero(random.random(len(texts)) < 0.5).tolist()
+    allowed = [Bitmap.from_docs(len(texts), wanted)]
+    assert searcher.count(query, allowed) == len(matches & set(wanted))
+    live = LexicalSearcher([LexicalPart(index, live=allowed[0])])
+    assert live.count(query) == len(matches & set(wanted))
+
+
 WORDS = [b"the", b"of", b"w1", b"w2", b"w3", b"w4"]
 LONG_QUERIES = [
     [b"w4"],
@@ -184,6 +199,7 @@ def test_long_lists_over_many_windows_equal_brute_force(skipping):
     )
     for query in LONG_QUERIES:
         expected = brute.best(query, 1000)
+        assert searcher.count(query) == split.count(query) == len(brute.exact(query))
         for k in (1, 10, 1000):
             assert pairs(searcher.search(query, k)) == expected[:k]
             assert pairs(split.search(query, k)) == expected[:k]
@@ -342,6 +358,30 @@ def test_threads_share_a_searcher():
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_searcher_that_forgets_its_terms_finds_the_same(monkeypatch):
+    monkeypatch.setattr(searcher_module, "KNOWN_TERMS", 3)
+    texts = one_field("a b", "b c d", "d e f", "a f")
+    searcher, brute = searcher_of(texts), BruteForce(texts)
+    for query in ([b"a", b"b"], [b"b", b"c"], [b"a", b"c", b"d", b"e"], [b"a", b"f"], [b"a"]):
+        assert pairs(searcher.search(query, 5)) == brute.best(query, 5)
+        assert len(searcher._known) <= max(3, len(query))
+
+
+@pytest.mark.parametrize("k", [1, 130, 500, 5000])
+def test_any_number_of_hits_over_parts_equals_brute_force(k):
+    texts = long_texts(6000, 11)
+    brute = BruteForce(texts)
+    searcher = LexicalSearcher(
+        [
+            LexicalPart(build_index(texts[:1000])),
+            LexicalPart(build_index(texts[1000:5500]), base=1000),
+            LexicalPart(build_index(texts[5500:]), base=5500),
+        ]
+    )
+    for query in LONG_QUERIES:
+        assert pairs(searcher.search(query, k)) == brute.best(query, k)
 
 
 @pytest.mark.parametrize("k", [1, 6, 500])
