@@ -141,7 +141,7 @@ def give_back(folder: Path, count: int, dim: int, scratch: Path) -> None:
             start = time.perf_counter()
             delete(collection, chosen)
             deleting = time.perf_counter() - start
-            db._compaction.wait()
+            db._engine.compaction.wait()
             seconds = time.perf_counter() - start
             gone.update(chosen)
             assert len(collection) == count - len(gone)

@@ -74,7 +74,7 @@ def main() -> None:
     report["bytes_of_all / vectors"] = round(
         (info["graph_bytes"] + info["vector_bytes"]) / vectors.nbytes, 3
     )
-    curves = _curves(contenders, queries, truth, arguments.rounds)
+    curves = _curves(contenders, queries, truth, arguments)
     report["curves (ef, recall, us)"] = curves
     report["build ratio"] = _ratios(report["build_cpu_s"])
     for target in TARGETS:
@@ -93,6 +93,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--set", choices=sorted(SETS), default="passages")
     parser.add_argument("--data", type=Path, help="folder with passages/ and judged/")
     parser.add_argument("--queries", type=int, default=1_000)
+    parser.add_argument("--ef", type=int, nargs="*", default=EFS)
+    parser.add_argument("--filter-ef", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
     parser.add_argument("--filters", action="store_true", help="filtered search too")
@@ -159,8 +161,13 @@ SETS: dict[str, Callable[[Any], Any]] = {
 class Contender:
     """An index that answers many queries in one call, or one."""
 
-    def many(self, queries: Float32s, ef: int) -> Answers:
+    def many(self, queries: Float32s, ef: int) -> Any:
+        """What the index itself returns for many queries."""
         raise NotImplementedError
+
+    def rows(self, found: Any) -> Answers:
+        """The rows in what `many` returns; outside the clock."""
+        return np.asarray(found, dtype=np.int64)
 
     def one(self, query: Float32s, ef: int) -> Any:
         raise NotImplementedError
@@ -175,8 +182,11 @@ class Ours(Contender):
         options = HNSWOptions(m=M, ef_construction=EF_CONSTRUCTION)
         self.hnsw = HNSW.from_vectors(vectors, metric=metric, options=options, threads=1)
 
-    def many(self, queries: Float32s, ef: int) -> Answers:
-        return _ids(self.hnsw.search_many(queries, K, ef_search=ef, threads=1))
+    def many(self, queries: Float32s, ef: int) -> Any:
+        return self.hnsw.search_many(queries, K, ef_search=ef, threads=1)
+
+    def rows(self, found: Any) -> Answers:
+        return _ids(found)
 
     def one(self, query: Float32s, ef: int) -> Any:
         return self.hnsw.search(query, K, ef_search=ef)
@@ -199,10 +209,9 @@ class Hnswlib(Contender):
         self.index.set_num_threads(1)
         self.index.add_items(vectors, num_threads=1)
 
-    def many(self, queries: Float32s, ef: int) -> Answers:
+    def many(self, queries: Float32s, ef: int) -> Any:
         self.index.set_ef(ef)
-        found: Answers = self.index.knn_query(queries, K, num_threads=1)[0].astype(np.int64)
-        return found
+        return self.index.knn_query(queries, K, num_threads=1)[0]
 
     def one(self, query: Float32s, ef: int) -> Any:
         return self.index.knn_query(query, K, num_threads=1)
@@ -236,10 +245,9 @@ class Faiss(Contender):
         self.index.hnsw.efConstruction = EF_CONSTRUCTION
         self.index.add(_unit(vectors) if self.unit else vectors)
 
-    def many(self, queries: Float32s, ef: int) -> Answers:
+    def many(self, queries: Float32s, ef: int) -> Any:
         self.index.hnsw.efSearch = ef
-        found: Answers = self.index.search(_unit(queries) if self.unit else queries, K)[1]
-        return found
+        return self.index.search(_unit(queries) if self.unit else queries, K)[1]
 
     def one(self, query: Float32s, ef: int) -> Any:
         return self.index.search(query[np.newaxis], K)
@@ -268,10 +276,9 @@ class Usearch(Contender):
         )  # fmt: skip
         self.index.add(np.arange(len(vectors)), vectors, threads=1)
 
-    def many(self, queries: Float32s, ef: int) -> Answers:
+    def many(self, queries: Float32s, ef: int) -> Any:
         self.index.expansion_search = ef
-        found: Answers = self.index.search(queries, K, threads=1).keys.astype(np.int64)
-        return found
+        return self.index.search(queries, K, threads=1).keys
 
     def one(self, query: Float32s, ef: int) -> Any:
         return self.index.search(query, K, threads=1)
@@ -289,20 +296,23 @@ Curve = list[tuple[int, float, float]]
 
 
 def _curves(
-    contenders: dict[str, Contender], queries: Float32s, truth: Answers, rounds: int
+    contenders: dict[str, Contender],
+    queries: Float32s,
+    truth: Answers,
+    arguments: argparse.Namespace,
 ) -> dict[str, Curve]:
     curves: dict[str, Curve] = {name: [] for name in contenders}
-    for ef in EFS:
+    for ef in arguments.ef:
         taken: dict[str, list[float]] = {name: [] for name in contenders}
         recalls = {}
-        for _ in range(rounds):
+        for _ in range(arguments.rounds):
             for name, contender in contenders.items():
                 if curves[name] and curves[name][-1][1] > 0.9995:
                     continue
                 started = time.process_time()
                 found = contender.many(queries, ef)
                 taken[name].append(time.process_time() - started)
-                recalls[name] = _recall(found, truth)
+                recalls[name] = _recall(contender.rows(found), truth)
         for name, recall in recalls.items():
             us = median(taken[name]) / len(queries) * 1e6
             curves[name].append((ef, round(recall, 4), round(us, 2)))
@@ -359,7 +369,7 @@ def _filters(
     queries: Float32s,
     arguments: argparse.Namespace,
 ) -> list[dict[str, Any]]:
-    """Recall and time under filters, at random and correlated with the vectors, at ef 64."""
+    """Recall and time under filters, at random and correlated with the vectors."""
     metric = ours.hnsw.metric
     exact = Exact.from_vectors(vectors, metric=metric)
     some = queries[:300]
@@ -370,7 +380,7 @@ def _filters(
         truth = [hits.ids.tolist() for hits in found]
         row: dict[str, Any] = {
             "filter": name, "share": round(float(mask.mean()), 6),
-            "way": ours.hnsw.plan(K, ef_search=64, allowed=allowed),
+            "way": ours.hnsw.plan(K, ef_search=arguments.filter_ef, allowed=allowed),
         }  # fmt: skip
         for rival, contender in contenders.items():
             search = contender.filtered(mask)
@@ -378,7 +388,7 @@ def _filters(
                 continue
             asked = some[:60] if rival == "hnswlib" else some
             started = time.process_time()
-            answers = search(asked, 64)
+            answers = search(asked, arguments.filter_ef)
             us = (time.process_time() - started) / len(asked) * 1e6
             shared = [
                 len(set(a.tolist()) & set(b)) / len(b) for a, b in zip(answers, truth, strict=False)

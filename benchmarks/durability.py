@@ -282,9 +282,9 @@ def batches(
 def analysis(documents: Documents, dim: int) -> float:
     """Seconds that the documents take from records to a segment in memory that is searched."""
     from rank_retrieve.analysis import Vocabulary, get_analyzer
+    from rank_retrieve.collection.contents import Contents
     from rank_retrieve.collection.memtable_segment import memtable_segment
     from rank_retrieve.collection.record import to_record
-    from rank_retrieve.collection.segment import Contents
 
     schema = Schema(fields(dim))
     records = [to_record(schema, document) for document in documents]

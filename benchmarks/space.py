@@ -38,7 +38,8 @@ from rank_retrieve.collection.documents import (
     SMALL,
     DocumentStore,
     Packing,
-    write_documents,
+    stream_documents,
+    train,
 )
 from rank_retrieve.types import MemorySections
 
@@ -158,7 +159,8 @@ def trade(folder: Path, count: int) -> None:
     ]:
         made = MemorySections()
         start = time.process_time()
-        write_documents(made, bodies, packing)
+        step = max(1, -(-raw // max(1, packing.sample_bytes)))
+        stream_documents(made, train(bodies[::step], raw, packing), bodies, packing)
         seconds = time.process_time() - start
         store = DocumentStore(made, len(bodies))
         store.body(0)

@@ -414,10 +414,11 @@ def select(
         for j in range(np.int64(0), found, np.int64(4)):
             code_dots_4(addresses + np.int64(8) * j, query, code_bytes, sums)
             for t in range(min(np.int64(4), found - j)):
-                other = row_of(graph, layer, load_i32(chosen + np.int64(4) * (j + t)))
+                link = load_i32(chosen + np.int64(4) * (j + t))
+                other = row_of(graph, layer, link)
                 between = load_i32(bias + np.int64(4) * other) + constant
                 between -= np.int64(2) * load_i32(sums + np.int64(4) * t)
-                if between < distance:
+                if between < distance or link == node:
                     keep = False
                 copy = copy or between == distance
             if not keep:

@@ -27,13 +27,12 @@ from rank_retrieve.types import Bitmap, Float32s, Float64s, HNSWOptions, Int64s,
 
 Way = Literal["walk", "scan", "post-filter", "bridge", "exact"]
 
-# of a walk, and of each of its candidates, in rows of a scan (measured at 128 to 768 components)
-_WALK_COST = 1_000
-_CANDIDATE_COST = 55
-_BRIDGE_COST_FACTOR = 2.0
+# nanoseconds, measured from 128 to 768 components; only their ratios matter
+_SCAN_ROW_NS, _SCAN_LINE_NS = 3, 2
+_WALK_NS, _CANDIDATE_NS, _CANDIDATE_LINE_NS = 10_000, 280, 55
+# a bridged walk, times that of a walk: by itself, and divided by the share of visible rows
+_BRIDGE_FACTOR, _BRIDGE_SHARE_FACTOR = 3.0, 0.1
 _RESCORED_BYTES = 15_360
-# below this share of visible rows, a pool filled with hidden ones is not worth its walk
-_POST_FILTER_SHARE = 0.5
 # beyond this many candidates a sorted pool is slower than a heap over everything
 _LARGEST_POOL = 8_192
 
@@ -86,22 +85,26 @@ def rescored_of(k: int, row_bytes: int) -> int:
 
 def plan_search(visible: Visible, column: VectorColumn, k: int, ef_search: int) -> GraphPlan:
     """The cheapest way to k hits among the visible rows of a column."""
-    n = column.n
-    scan = _scan_plan(k, column)
+    lines = -(-column.dim // 64)
     limit = max(ef_search, k)
-    rescored = rescored_of(k, column.rows.shape[1] * 4)
-    rescored = min(rescored, limit, visible.count)
-    walk_cost = _WALK_COST + _CANDIDATE_COST * limit
+    rescored = min(rescored_of(k, column.rows.shape[1] * 4), limit, visible.count)
+
+    def walk_ns(candidates: float) -> float:
+        return _WALK_NS + (_CANDIDATE_NS + _CANDIDATE_LINE_NS * lines) * candidates
+
+    scan_ns = (_SCAN_ROW_NS + _SCAN_LINE_NS * lines) * visible.count + column.n / 16
+    costs: list[tuple[float, GraphPlan]] = [(scan_ns, _scan_plan(k, column))]
     if visible.rows is None:
-        cheapest, cost = GraphPlan("walk", limit, rescored), float(walk_cost)
+        costs.append((walk_ns(limit), GraphPlan("walk", limit, rescored)))
     else:
-        share = visible.count / max(n, 1)
-        cheapest, cost = GraphPlan("bridge", limit, rescored), walk_cost * _BRIDGE_COST_FACTOR
-        if share >= _POST_FILTER_SHARE and walk_cost / share <= cost:
-            cheapest = GraphPlan("post-filter", int(limit / share) + 1, rescored)
-            cost = walk_cost / share
-    if visible.count + n // 256 <= cost:
-        cheapest = scan
+        share = visible.count / column.n
+        more = int(limit / share) + 1
+        costs.append((walk_ns(more), GraphPlan("post-filter", more, rescored)))
+        # fewer of the nearest are met on the way than by a walk with as many candidates
+        more = limit + limit // 2
+        factor = _BRIDGE_FACTOR + _BRIDGE_SHARE_FACTOR / share
+        costs.append((factor * walk_ns(more), GraphPlan("bridge", more, rescored)))
+    cheapest = min(costs, key=lambda cost: cost[0])[1]
     if cheapest.limit > _LARGEST_POOL:
         return GraphPlan("exact", 0, 0)
     return cheapest

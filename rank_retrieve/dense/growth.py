@@ -17,6 +17,7 @@ import numpy as np
 from rank_retrieve.dense.codes import Coder, Distances
 from rank_retrieve.dense.graph import MAX_LEVEL, Graph
 from rank_retrieve.dense.indexes import MergedPart
+from rank_retrieve.dense.searcher import check_threads
 from rank_retrieve.dense.vectors import VectorColumn, live_rows
 from rank_retrieve.dense.work import BATCH_NODES, Work
 from rank_retrieve.types import HNSWOptions, Int32s, Int64s, Metric, UInt64s
@@ -41,7 +42,8 @@ def build_graph(
 ) -> Graph:
     """A graph over all rows of a column, in their order.
 
-    threads: None for one a CPU; the graph does not depend on it.
+    threads: None for one a CPU; the graph does not depend on it. Raises InvalidArgument for less
+        than one.
     """
     return extend_graph(_empty(column, metric, options), column, threads=threads, progress=progress)
 
@@ -208,7 +210,10 @@ class _Crew:
 
     def __init__(self, graph: Graph, distances: Distances, threads: int | None) -> None:
         self._graph, self._distances = graph, distances
-        self.n_threads = len(os.sched_getaffinity(0)) if threads is None else threads
+        if threads is None:
+            threads = len(os.sched_getaffinity(0))
+        check_threads(threads)
+        self.n_threads = threads
         limit = graph.options.ef_construction
         sizes = (graph.n, graph.links.shape[1], graph.coder.code_bytes, limit)
         self._works = [Work(*sizes, building=True) for _ in range(self.n_threads)]

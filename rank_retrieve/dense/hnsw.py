@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from rank_retrieve.dense.graph import Graph
 from rank_retrieve.dense.growth import adopt_graph, build_graph, extend_graph, worth_mending
 from rank_retrieve.dense.index_searcher import IndexPart, IndexSearcher
-from rank_retrieve.dense.searcher import DensePart, ExactSearcher
+from rank_retrieve.dense.tuning import measured_ef
 from rank_retrieve.dense.validate import as_matrix, check_metric
 from rank_retrieve.dense.vectors import VectorColumn, column_of, merge_vectors, write_vectors
 from rank_retrieve.errors import CorruptionError, InvalidArgument
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 KIND = "hnsw"
 FIELD = "vector"
 VERSION = 1
-_EF_LADDER = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096)
 
 
 class _Description(msgspec.Struct, forbid_unknown_fields=True):
@@ -304,33 +303,11 @@ class HNSW:
         Returns {"ef_search", "recall", "target", "k", "queries"}; the recall may be less than the
         target when no ef_search reaches it. Raises InvalidArgument.
         """
-        if isinstance(recall, bool) or not isinstance(recall, int | float) or not 0 < recall <= 1:
-            raise InvalidArgument("recall", recall, "must be above 0 and at most 1")
-        state, own = self._state, queries is None
-        if not len(self):
-            raise InvalidArgument("recall", recall, "needs vectors to be measured on")
-        if own:
-            rows = np.random.default_rng(seed).permutation(len(self))[:sample]
-            queries = state.column.vectors[rows]
-        queries = as_matrix(queries, state.column.dim, state.metric, "queries")
-        depth = k + 1 if own else k
-        flat = ExactSearcher([DensePart(state.column, 0, None, len(self))], state.metric)
-        truth = [ranked.docs for ranked in flat.search_many(queries, depth)]
-        reached, chosen = 0.0, _EF_LADDER[-1]
-        for ef_search in _EF_LADDER:
-            if ef_search < depth:
-                continue
-            found = state.searcher.search_many(queries, depth, ef_search=ef_search)
-            skipped = rows.tolist() if own else [-1] * len(queries)
-            reached = _recall([ranked.docs for ranked in found], truth, skipped)
-            chosen = ef_search
-            if reached >= recall:
-                break
-        self._loaded = replace(state, options=replace(state.options, ef_search=chosen))
-        return {
-            "ef_search": chosen, "recall": reached, "target": recall, "k": k,
-            "queries": len(queries),
-        }  # fmt: skip
+        state = self._state
+        report = measured_ef(state.searcher, state.column, recall, k, queries, sample, seed)
+        options = replace(state.options, ef_search=report["ef_search"])
+        self._loaded = replace(state, options=options)
+        return report
 
     def info(self) -> dict[str, Any]:
         """Sizes and options: vectors, dim, metric, m, ef_construction, ef_search, layers, bytes."""
@@ -400,15 +377,6 @@ def _ids_with(ids: Ids, more: Any, n_more: int) -> Ids:
     if len(given) != n_more:
         raise InvalidArgument("ids", len(given), f"must be {n_more}, one for each vector")
     return Ids.of([*ids.take(np.arange(ids.n_docs)).tolist(), *given], ids.n_docs + n_more)
-
-
-def _recall(found: Sequence[Any], truth: Sequence[Any], skipped: Sequence[int]) -> float:
-    shared = total = 0
-    for mine, theirs, own in zip(found, truth, skipped, strict=True):
-        wanted = set(theirs.tolist()) - {own}
-        shared += len(wanted & set(mine.tolist()))
-        total += len(wanted)
-    return shared / max(1, total)
 
 
 def _checked(options: HNSWOptions | None) -> HNSWOptions:

@@ -36,7 +36,7 @@ from rank_retrieve.types import (
     Ranked,
 )
 
-_QUERIES_AT_ONCE = 64
+_QUERIES_AT_ONCE = 256
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,8 +75,8 @@ def column_of(
     vectors: float32 [n, dim], checked by `dense.validate`. docs, n_docs: as of `write_vectors`.
     """
     n, dim = vectors.shape
-    rows = np.zeros((n, stride_of(dim)), dtype=np.float32)
-    rows[:, :dim] = vectors
+    # padded() may give the caller's own memory back
+    rows = np.array(padded(vectors), copy=True, order="C")
     total = n if n_docs is None else n_docs
     return VectorColumn(dim, total, rows, row_norms(rows), docs)
 

@@ -102,6 +102,14 @@ def test_a_meta_that_does_not_fit_is_refused(place, value, error):
         Graph.open(sections, "v", column)
 
 
+@pytest.mark.parametrize("n", [0, 2, 4])
+def test_a_graph_over_another_number_of_vectors_is_refused(n):
+    sections = MemorySections()
+    small_graph().write(sections, "v")
+    with pytest.raises(CorruptionError):
+        Graph.open(sections, "v", column_of(np.ones((n, 1), np.float32)))
+
+
 @pytest.mark.parametrize("name", ["", ".codes", ".offsets", ".squares", ".nodes", ".upper"])
 def test_a_section_of_another_size_is_refused(name):
     sections, column = MemorySections(), column_of(np.ones((3, 1), np.float32))
@@ -130,7 +138,7 @@ def test_contents_that_lead_nowhere_are_refused(name, content):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_hostile_sections_with_valid_checksums_cannot_lead_a_walk_astray(seed):
+def test_hostile_sections_with_valid_checksums_cannot_lead_a_walk_astray(seed, walks):
     """Links, upper links, codes and biases of any content: hits are few or poor, never unsound."""
     rng = np.random.default_rng(seed)
     x, _ = clustered(4_000, 8, seed=1)
@@ -184,19 +192,30 @@ def test_levels_fall_off_by_m_and_depend_on_seed_and_row_only():
     assert levels_of(rows, HNSWOptions(m=10, seed=1)).tolist() != levels.tolist()
 
 
-def test_lists_hold_other_nodes_once_and_end_with_minus_ones():
+@pytest.mark.parametrize("step", ["built", "extended", "mended"])
+def test_lists_hold_other_nodes_once_and_end_with_minus_ones(step):
     x, _ = clustered(3_000, 6, seed=2)
-    graph = build_graph(column_of(x), "cosine", OPTIONS)
-    for row, links in enumerate(graph.links.tolist()):
-        kept = [node for node in links if node >= 0]
-        assert links == kept + [-1] * (16 - len(kept))
-        assert len(set(kept)) == len(kept)
-        assert row not in kept
-        assert max(kept) < 3_000
+    x[500:900] = x[0]
+    column, kept = column_of(x), np.flatnonzero(np.arange(3_000) % 4)
+    graph = build_graph(column, "cosine", OPTIONS)
+    if step == "extended":
+        graph = extend_graph(graph, column_of(np.concatenate([x, x[:500]])))
+    if step == "mended":
+        graph = adopt_graph(graph, column, kept, column_of(x[kept]), 0)
+    for layer, lists in ((0, graph.links), (1, graph.upper_links)):
+        owners = range(graph.n) if not layer else range(len(graph.upper_nodes))
+        starts = owners if not layer else graph.upper_starts.tolist()
+        for owner, start in zip(owners, starts, strict=True):
+            links = lists[start].tolist()
+            named = [node for node in links if node >= 0]
+            assert links == named + [-1] * (len(links) - len(named))
+            assert len(set(named)) == len(named)
+            assert owner not in named
+            assert max(named, default=0) < len(owners)
 
 
 @pytest.mark.parametrize("metric", ["cosine", "dot", "euclidean"])
-def test_a_merge_finds_about_what_a_rebuild_finds_and_nothing_deleted(metric):
+def test_a_merge_finds_about_what_a_rebuild_finds_and_nothing_deleted(metric, walks):
     x, _ = clustered(6_000, 16, seed=3)
     q, _ = clustered(60, 16, seed=4)
     rng = np.random.default_rng(5)
@@ -228,7 +247,7 @@ def test_a_merge_finds_about_what_a_rebuild_finds_and_nothing_deleted(metric):
     assert recall(found(merged), truth) > rebuilt - 0.04
 
 
-def test_several_parts_with_and_without_graphs_rank_as_one():
+def test_several_parts_with_and_without_graphs_rank_as_one(walks):
     x, _ = clustered(7_000, 12, seed=6)
     q, _ = clustered(40, 12, seed=7)
     rng = np.random.default_rng(8)
@@ -265,16 +284,16 @@ def test_the_quick_path_of_one_query_gives_what_the_other_gives():
         x, _ = clustered(4_000, dim, seed=9)
         graph = build_graph(column_of(x), "cosine", OPTIONS)
         searcher = GraphSearcher(graph, column_of(x), 100)
-        whole = IndexSearcher([IndexPart(column_of(x), 100, None, 4_000, graph)], "cosine", 40)
+        whole = IndexSearcher([IndexPart(column_of(x), 100, None, 4_000, graph)], "cosine", 16)
         for query in x[:30]:
-            quick = searcher.search_one(query, 10, 40)
+            quick = searcher.search_one(query, 10, 16)
             slow = whole.search_many(query[np.newaxis], 10)[0]
             assert (quick is None) == (dim == 20)
             for one in (slow if quick is None else quick, whole.search(query, 10)):
                 assert one.docs.tolist() == slow.docs.tolist()
                 assert one.scores.tolist() == slow.scores.tolist()
         for bad in (np.full(dim, np.nan), np.full(dim, 1e30), np.zeros(dim)):
-            assert searcher.search_one(bad.astype(np.float32), 10, 40) is None
+            assert searcher.search_one(bad.astype(np.float32), 10, 16) is None
 
 
 def test_visible_rows_are_those_of_docs_that_are_live_and_allowed():
