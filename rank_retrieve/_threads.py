@@ -18,7 +18,8 @@ T = TypeVar("T")
 class HelperThread:
     """One thread for calls that run in order, each when those before have ended.
 
-    To be used in a `with` block, at whose end all of them have.
+    To be used in a `with` block, at whose end all of them have; after an error, those that had
+    not begun never do.
     """
 
     def __init__(self) -> None:
@@ -57,4 +58,13 @@ class HelperThread:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._pool.shutdown()
+        interrupt: KeyboardInterrupt | None = None
+        while True:
+            try:
+                # what the calls work on must be at rest before anybody goes on with it
+                self._pool.shutdown(cancel_futures=error is not None or interrupt is not None)
+                break
+            except KeyboardInterrupt as again:
+                interrupt = again
+        if interrupt is not None:
+            raise interrupt

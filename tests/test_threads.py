@@ -1,6 +1,9 @@
 """A helper thread, and doing without it."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -60,3 +63,27 @@ def test_what_a_call_raises_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading.Thread, "start", no_thread)
     with HelperThread() as helper, pytest.raises(ZeroDivisionError):
         helper.submit(divmod, 1, 0)
+
+
+def test_an_interrupt_of_the_wait_comes_out_when_the_calls_have_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[int] = []
+    shutdown = ThreadPoolExecutor.shutdown
+
+    def interrupted_once(pool: ThreadPoolExecutor, **options: Any) -> None:
+        monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shutdown)
+        raise KeyboardInterrupt
+
+    def slow(number: int) -> None:
+        time.sleep(0.05)
+        ended.append(number)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", interrupted_once)
+    with pytest.raises(KeyboardInterrupt), HelperThread() as helper:
+        first = helper.submit(slow, 1)
+        while not first.running():
+            time.sleep(0.001)
+        second = helper.submit(slow, 2)
+    assert ended == [1]
+    assert second.cancelled()
