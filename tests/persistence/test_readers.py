@@ -162,9 +162,10 @@ FORK = textwrap.dedent(
     mark = ReaderMark.make(FSDirectory(sys.argv[1]), 1)
     pid = os.fork()
     if pid == 0:
+        # the child says it, which has let go of the mark by then
+        print(os.getpid(), flush=True)
         time.sleep(60)
         os._exit(0)
-    print(pid, flush=True)
     sys.stdin.read()
     """
 )
