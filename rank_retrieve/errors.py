@@ -13,7 +13,9 @@
     ├── OutcomeUnknown                      the write may or may not have happened; reopen to see
     ├── PoisonedError                       an earlier I/O error closed this handle for writing
     ├── ForkedHandleError                   a handle used in a forked child
-    └── ResourceExhausted                   the disk is full, or a stated limit was reached
+    ├── ResourceExhausted                   the disk is full, or a stated limit was reached
+    ├── EncodingFailed                      a model or its service gave no vectors for texts
+    └── MissingExtra        (ImportError)   a feature's optional dependency is not installed
 
 Every error keeps its constructor arguments in `args`, so it survives pickling between processes.
 """
@@ -196,6 +198,31 @@ class ResourceExhausted(RankRetrieveError):  # noqa: N818
 
     def __str__(self) -> str:
         return _sentence(f"{self.resource}: {self.reason}", self.remedy)
+
+
+class EncodingFailed(RankRetrieveError):  # noqa: N818
+    """A model, or the service that runs it, gave no vectors for the texts; nothing was stored."""
+
+    def __init__(self, encoder: str, reason: str, remedy: str = "") -> None:
+        super().__init__(encoder, reason, remedy)
+        self.encoder, self.reason, self.remedy = encoder, reason, remedy
+
+    def __str__(self) -> str:
+        return _sentence(f"{self.encoder}: {self.reason}", self.remedy)
+
+
+class MissingExtra(RankRetrieveError, ImportError):  # noqa: N818
+    """A feature was used whose optional dependency is not installed."""
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(module, extra)
+        self.module, self.extra = module, extra
+
+    def __str__(self) -> str:
+        return (
+            f"the module {self.module} is not installed. "
+            f"Run: pip install 'rank-retrieve[{self.extra}]'."
+        )
 
 
 def _sentence(fact: str, remedy: str) -> str:

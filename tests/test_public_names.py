@@ -11,6 +11,8 @@ NAMES = {
     "Database", "DimensionMismatch", "Encoder", "Exact", "Explanation", "Filter",
     "ForkedHandleError", "FormatVersionError", "FusionRanker", "HNSW", "HNSWOptions", "Hit", "Hits",
     "InvalidArgument",
+    "CachedEncoder", "FastEmbedEncoder", "HTTPEncoder", "Model2VecEncoder",
+    "SentenceTransformerEncoder", "EncodingFailed", "MissingExtra",
     "LSAEncoder", "LockedError", "NotCommitted", "NotFound", "OutcomeUnknown", "PoisonedError",
     "Query", "RankRetrieveError", "ReadOnlyError", "ResourceExhausted", "Retriever", "Snapshot",
     "Text", "Vector", "WriteBatch", "evaluation", "open",
@@ -42,6 +44,8 @@ def test_errors_form_one_tree_and_survive_pickling() -> None:
         rr.PoisonedError("db", "EIO"),
         rr.ForkedHandleError("db", 7),
         rr.ResourceExhausted("disk", "full"),
+        rr.EncodingFailed("model", "the service is down", "try later"),
+        rr.MissingExtra("httpx", "http"),
     ]
     for error in examples:
         assert isinstance(error, rr.RankRetrieveError)

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from rank_retrieve.errors import DimensionMismatch, InvalidArgument
+from rank_retrieve.encoders.rows import as_rows, check_dim
+from rank_retrieve.errors import InvalidArgument
 from rank_retrieve.types import Float32s
-
-MAX_DIM = 65_536
 
 
 class CallableEncoder:
@@ -39,8 +38,7 @@ class CallableEncoder:
         for argument, value in (("function", function), ("query_function", query_function)):
             if not callable(value) and not (argument == "query_function" and value is None):
                 raise InvalidArgument(argument, value, "must be callable")
-        if isinstance(dim, bool) or not isinstance(dim, int) or not 1 <= dim <= MAX_DIM:
-            raise InvalidArgument("dim", dim, f"must be an integer in 1..{MAX_DIM}")
+        dim = check_dim(dim)
         if not isinstance(name, str) or not name:
             raise InvalidArgument("name", name, "must be a string that stands for the model")
         self._function, self._query_function = function, query_function or function
@@ -68,28 +66,7 @@ class CallableEncoder:
     def _encode(self, function: Callable[[list[str]], Any], texts: Sequence[str]) -> Float32s:
         if not len(texts):
             return np.empty((0, self._dim), dtype=np.float32)
-        returned = function(list(texts))
-        try:
-            numbers = np.asarray(returned)
-        except (ValueError, TypeError) as error:
-            shown = type(returned).__name__
-            raise InvalidArgument(self.name, shown, f"returned no array: {error}") from error
-        if numbers.dtype.kind not in "fiu" or numbers.ndim != 2 or len(numbers) != len(texts):
-            raise InvalidArgument(
-                self.name,
-                f"{numbers.dtype} {numbers.shape}",
-                f"must return {len(texts)} rows of real numbers, one for each text",
-            )
-        if numbers.shape[1] != self._dim:
-            raise DimensionMismatch(self.name, self._dim, numbers.shape[1])
-        with np.errstate(over="ignore"):
-            rows: Float32s = np.ascontiguousarray(numbers, dtype=np.float32)
-        if not np.isfinite(rows).all():
-            row = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
-            raise InvalidArgument(
-                self.name, row, "returned NaN or infinity in the row of this number"
-            )
-        return rows
+        return as_rows(function(list(texts)), len(texts), self._dim, self.name)
 
     def __repr__(self) -> str:
         return f"CallableEncoder({self.name!r}, dim={self._dim})"
