@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from rank_retrieve.filters import Filter
     from rank_retrieve.fusion import RRF, FusionRanker
     from rank_retrieve.lexical import BM25
+    from rank_retrieve.plugins import open_retriever
     from rank_retrieve.types import (
         Bitmap,
         Encoder,
@@ -125,6 +126,7 @@ __all__ = [
     "diagnose",
     "evaluation",
     "open",
+    "open_retriever",
     "repair",
     "restore",
 ]
@@ -149,6 +151,7 @@ __getattr__ = lazy_exports(__name__, {
     "filters": ("Filter",),
     "fusion": ("RRF", "FusionRanker"),
     "lexical": ("BM25",),
+    "plugins": ("open_retriever",),
     "types": (
         "Bitmap", "Encoder", "Explanation", "HNSWOptions", "Hit", "Hits", "Query", "Retriever",
         "Text", "Vector",
