@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     )
     from rank_retrieve.filters import Filter
     from rank_retrieve.fusion import RRF, FusionRanker
+    from rank_retrieve.interchange import read_documents
     from rank_retrieve.lexical import BM25
     from rank_retrieve.plugins import open_retriever
     from rank_retrieve.types import (
@@ -127,6 +128,7 @@ __all__ = [
     "evaluation",
     "open",
     "open_retriever",
+    "read_documents",
     "repair",
     "restore",
 ]
@@ -150,6 +152,7 @@ __getattr__ = lazy_exports(__name__, {
     "evaluation": (),
     "filters": ("Filter",),
     "fusion": ("RRF", "FusionRanker"),
+    "interchange": ("read_documents",),
     "lexical": ("BM25",),
     "plugins": ("open_retriever",),
     "types": (

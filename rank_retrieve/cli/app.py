@@ -19,6 +19,7 @@ from rank_retrieve.cli.demo_command import demo
 from rank_retrieve.cli.doctor_command import doctor
 from rank_retrieve.cli.eval_command import evaluate
 from rank_retrieve.cli.exit_codes import reporting_errors
+from rank_retrieve.cli.export_command import export
 from rank_retrieve.cli.get_command import get
 from rank_retrieve.cli.index_command import index
 from rank_retrieve.cli.index_option import IndexOptionGroup
@@ -33,6 +34,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
     "index": index,
     "search": search,
+    "export": export,
     "get": get,
     "delete": delete,
     "info": info,

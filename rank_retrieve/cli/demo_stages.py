@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rank_retrieve.cli.demo_corpus import collect
@@ -57,7 +56,7 @@ class Demo:
         fields = {"name": rr.Text(boost=2.0), "text": rr.Text(), "context": rr.Text(boost=0.5)}
         if COLLECTION in database.list_collections():
             collection = database.get_collection(COLLECTION)
-            if rebuild or _texts_of(collection) != {n: asdict(f) for n, f in fields.items()}:
+            if rebuild or dict(collection.schema.texts) != fields:  # of an earlier version, perhaps
                 database.drop_collection(COLLECTION)
         if COLLECTION in database.list_collections():
             collection = database.get_collection(COLLECTION)
@@ -114,13 +113,3 @@ class Demo:
         if self._collection is None:
             raise RuntimeError("build comes first")
         return self._collection
-
-
-def _texts_of(collection: Collection) -> dict[str, dict[str, Any]]:
-    """The options of each text field of a collection that an earlier version may have made."""
-    fields = collection.info()["fields"]
-    return {
-        name: {"analyzer": field["analyzer"], "boost": field["boost"]}
-        for name, field in fields.items()
-        if field["type"] == "text"
-    }

@@ -15,8 +15,8 @@ from rank_retrieve.errors import InvalidArgument, RankRetrieveError, ResourceExh
 
 if TYPE_CHECKING:
     from rank_retrieve.cli.output import Advance, Output
-    from rank_retrieve.cli.sources import BadRecord, Located
     from rank_retrieve.collection import Collection, Database
+    from rank_retrieve.interchange.files import BadRecord, Located
 
 BATCH_DOCS = 1_000
 BATCH_CHARACTERS = 8 << 20
@@ -121,7 +121,7 @@ class IndexJob:
 
     def run(self, source: Path, advance: Advance) -> None:
         """Read everything. Raises _Stopped at the first bad record where that was asked for."""
-        from rank_retrieve.cli.sources import read_located
+        from rank_retrieve.interchange.files import read_located
 
         size = 0
         for located in read_located(source, on_error=self._bad):
@@ -140,7 +140,7 @@ class IndexJob:
 
     def _put(self, batch: list[Located]) -> None:
         """Put a batch; halve it until the documents that the engine refuses are alone."""
-        from rank_retrieve.cli.sources import BadRecord
+        from rank_retrieve.interchange.files import BadRecord
 
         if not batch:
             return

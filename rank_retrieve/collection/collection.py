@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -300,6 +301,20 @@ class Collection:
         """How many documents are alive."""
         with self._locked() as store:
             return len(store)
+
+    def export(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> int:
+        """Write all live documents to a new file, from which they come back without loss.
+
+        path: ends in .jsonl, .jsonl.gz or .parquet; `rr.read_documents` reads it again.
+        overwrite: replace a file of this name.
+        Vectors that the collection's encoder made are left out, as `get` leaves them out.
+        Returns how many documents were written. Raises AlreadyExists, InvalidArgument for
+        another ending, MissingExtra for Parquet without pyarrow.
+        """
+        from rank_retrieve.interchange import write_documents
+
+        with self.snapshot() as view:
+            return write_documents(view.documents, path, overwrite=overwrite)
 
     # ------------------------------------------------------------------ upkeep
 

@@ -13,8 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 import rank_retrieve as rr
-from rank_retrieve.cli import demo_stages, index_command, sources
+from rank_retrieve.cli import demo_stages, index_command
 from rank_retrieve.cli.app import COMMANDS, app
+from rank_retrieve.interchange import files
 
 DOCUMENTS = [
     {"_id": "cat", "title": "Cats", "text": "A cat sat on the mat and slept.", "year": 2020},
@@ -158,12 +159,12 @@ def test_an_interruption_keeps_what_was_acknowledged(
 ) -> None:
     monkeypatch.setattr(index_command, "BATCH_DOCS", 2)
 
-    def interrupted(*_: Any, **__: Any) -> Iterator[sources.Located]:
+    def interrupted(*_: Any, **__: Any) -> Iterator[files.Located]:
         for number in range(5):
-            yield sources.Located({"id": str(number), "text": "x"}, "f", number)
+            yield files.Located({"id": str(number), "text": "x"}, "f", number)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sources, "read_located", interrupted)
+    monkeypatch.setattr(files, "read_located", interrupted)
     path = tmp_path / "index"
     outcome = run("index", tmp_path, "--index", path)
     assert outcome.exit_code == 130

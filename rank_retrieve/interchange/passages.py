@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from rank_retrieve.cli.source_lines import BadRecord, OnError, read_lines
-from rank_retrieve.cli.source_records import Located
+from rank_retrieve.interchange.document import Located
+from rank_retrieve.interchange.lines import BadRecord, OnError, read_lines
 
 MIN_WORDS = 100
 MAX_WORDS = 200

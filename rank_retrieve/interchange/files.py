@@ -1,4 +1,4 @@
-"""What `rank-retrieve index` reads: files of records, text to split, folders of both.
+"""Files that hold documents: files of records, text to split, folders of both.
 
     .jsonl .ndjson           one document a line          (also .gz)
     .csv .tsv                one document a row           (also .gz)
@@ -14,14 +14,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-from rank_retrieve.cli.source_lines import BadRecord, OnError
-from rank_retrieve.cli.source_passages import read_markdown, read_text
-from rank_retrieve.cli.source_records import Located, read_csv, read_jsonl, read_parquet
 from rank_retrieve.errors import InvalidArgument, NotFound
+from rank_retrieve.interchange.document import Located
+from rank_retrieve.interchange.lines import BadRecord, OnError
+from rank_retrieve.interchange.passages import read_markdown, read_text
+from rank_retrieve.interchange.records import read_csv, read_jsonl
+from rank_retrieve.interchange.tables import read_parquet
 
-__all__ = ["READERS", "BadRecord", "Located", "read_documents", "read_located"]
+__all__ = ["READERS", "BadRecord", "Located", "read_located"]
 
 Reader = Callable[[Path, str, str, OnError], Iterator[Located]]
 
@@ -46,9 +47,7 @@ READERS: dict[str, Reader] = {
 NOT_PACKED = (".parquet",)
 
 
-def read_documents(
-    path: str | os.PathLike[str], *, on_error: Callable[[BadRecord], None]
-) -> Iterator[dict[str, Any]]:
+def read_located(path: str | os.PathLike[str], *, on_error: OnError) -> Iterator[Located]:
     """The documents of a file, or of all files below a folder that have a known ending.
 
     Files come in the order of their names, folders after the files beside them; hidden ones and
@@ -58,11 +57,6 @@ def read_documents(
     Raises NotFound, or InvalidArgument for a file of another kind or a folder without any
     file to read, at the first `next`.
     """
-    return (located.document for located in read_located(path, on_error=on_error))
-
-
-def read_located(path: str | os.PathLike[str], *, on_error: OnError) -> Iterator[Located]:
-    """As `read_documents`, each document with its file and line."""
     root = Path(path)
     if root.is_file():
         reader = _reader_of(root.name)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 import gzip
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rank_retrieve.cli import source_lines, source_passages
-from rank_retrieve.cli.source_lines import read_lines
-from rank_retrieve.cli.source_passages import MAX_WORDS, Block, passages, pieces, size_of
-from rank_retrieve.cli.sources import BadRecord, read_documents, read_located
-from rank_retrieve.errors import InvalidArgument, NotFound
+from rank_retrieve.errors import InvalidArgument, MissingExtra, NotFound
+from rank_retrieve.interchange import lines as source_lines
+from rank_retrieve.interchange import passages as source_passages
+from rank_retrieve.interchange import read_documents
+from rank_retrieve.interchange.files import BadRecord, read_located
+from rank_retrieve.interchange.lines import read_lines
+from rank_retrieve.interchange.passages import MAX_WORDS, Block, passages, pieces, size_of
 
 
 def read(path: Path) -> tuple[list[dict[str, Any]], list[BadRecord]]:
@@ -47,10 +49,10 @@ def test_id_without_underscore_is_an_id_too_and_comes_first(tmp_path: Path) -> N
     assert list(documents[0].items()) == [("id", "d1"), ("text", "x")]
 
 
-def test_null_titles_and_texts_are_left_out(tmp_path: Path) -> None:
+def test_null_titles_and_texts_stay_null(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     file.write_text('{"id": "d1", "title": null, "text": null, "note": null}\n')
-    assert read(file)[0] == [{"id": "d1", "note": None}]
+    assert read(file)[0] == [{"id": "d1", "title": None, "text": None, "note": None}]
 
 
 @pytest.mark.parametrize(
@@ -254,12 +256,14 @@ def test_bad_parquet_rows_and_files_are_reported(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     pq = pytest.importorskip("pyarrow.parquet")
     rows = tmp_path / "rows.parquet"
-    pq.write_table(pa.table({"_id": ["a", None, "c"], "raw": [None, b"x", b"y"]}), rows)
+    pq.write_table(
+        pa.table({"_id": ["a", None, "c"], "raw": pa.array([None, 1, 2], pa.duration("s"))}), rows
+    )
     documents, _ = read(rows)
     assert documents == [{"id": "a"}]
     assert reasons(rows) == [
-        (2, "column 'raw' holds bytes, which is not stored"),
-        (3, "column 'raw' holds bytes, which is not stored"),
+        (2, "column 'raw' holds timedelta, which is not stored"),
+        (3, "column 'raw' holds timedelta, which is not stored"),
     ]
     no_id = tmp_path / "no_id.parquet"
     pq.write_table(pa.table({"text": ["a"]}), no_id)
@@ -274,17 +278,10 @@ def test_bad_parquet_rows_and_files_are_reported(tmp_path: Path) -> None:
 def test_parquet_without_pyarrow_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real_import = builtins.__import__
-
-    def without_pyarrow(name: str, *rest: Any, **more: Any) -> Any:
-        if name.startswith("pyarrow"):
-            raise ImportError(name)
-        return real_import(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", without_pyarrow)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     file = tmp_path / "a.parquet"
     file.write_bytes(b"PAR1")
-    with pytest.raises(InvalidArgument, match=r"pip install 'rank-retrieve\[parquet\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'rank-retrieve\[parquet\]'"):
         read(file)
 
 
