@@ -8,8 +8,10 @@ setting: journal_mode=WAL, synchronous=FULL, one prepared INSERT into an FTS5 ta
 beforehand in memory, one os.write and one fdatasync each; "zeros ahead" is the same into a file
 that was filled with zeros before, which is the most that a log can reach.
 
-What a sync costs swings from second to second, so the sides take turns within each round, in an
-order that rotates, and ratios are medians of the rounds' ratios. Compilation is reported apart.
+Group commit is measured with the device's syncs and with syncs that sleep instead (--simulate),
+since its ratio depends on what a sync costs. That swings from second to second, so the sides take
+turns within each round, in an order that rotates, and ratios are medians of the rounds' ratios.
+Compilation is reported apart.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,7 @@ from passages import PASSAGES, passages  # type: ignore[import-not-found]
 import rank_retrieve as rr
 from rank_retrieve.collection.schema import Schema
 from rank_retrieve.persistence import MemoryDirectory
+from rank_retrieve.persistence import directory as directories
 from rank_retrieve.persistence.files import wal_name
 from rank_retrieve.persistence.wal import numbers_on_disk
 from rank_retrieve.persistence.wal_format import FILE_HEADER_SIZE, FRAME_HEADER, padded
@@ -294,7 +298,9 @@ def analysis(documents: Documents, dim: int) -> float:
     return time.perf_counter() - start
 
 
-def group_commit(ours: Ours, source: Iterator[Any], rounds: int, count: int) -> Documents:
+def group_commit(
+    ours: Ours, source: Iterator[Any], rounds: int, count: int, title: str = ""
+) -> Documents:
     put: Documents = []
     results = []
     for turn in range(rounds):
@@ -310,11 +316,23 @@ def group_commit(ours: Ours, source: Iterator[Any], rounds: int, count: int) -> 
 
         results.append(in_turns({"1 thread": alone, f"{THREADS} threads": together}, turn))
     report(
-        f"\ngroup commit, {rounds} rounds: {count} puts by one thread, {4 * count} by {THREADS}",
+        f"\ngroup commit{title}, {rounds} rounds: {count} puts by one thread, "
+        f"{4 * count} by {THREADS}",
         results,
         [(f"{THREADS} threads", "1 thread")],
     )
     return put
+
+
+@contextmanager
+def syncs_that_take(milliseconds: float) -> Iterator[None]:
+    """Let each sync of a file sleep instead; the system rounds up by some 0.05 ms."""
+    sync = directories.sync_descriptor
+    directories.sync_descriptor = lambda fd: time.sleep(milliseconds / 1000)
+    try:
+        yield
+    finally:
+        directories.sync_descriptor = sync
 
 
 def warm_up(folder: Path, dim: int, source: Iterator[Any]) -> float:
@@ -336,6 +354,9 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=101)
     parser.add_argument("--count", type=int, default=50, help="single puts a round and side")
+    parser.add_argument(
+        "--simulate", type=float, nargs="*", default=[0.1, 1, 5], help="milliseconds a sync"
+    )
     parser.add_argument("--scratch", type=Path, help="where to write; a real disk, not tmpfs")
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
@@ -351,6 +372,10 @@ def main() -> None:
         few = rounds // 3
         more, more_inserted = batches(ours, fts5, source, few, count // 5, arguments.dim)
         put += more + group_commit(ours, source, few, 2 * count)
+        for milliseconds in arguments.simulate:
+            title = f", syncs that sleep {milliseconds:g} ms"
+            with syncs_that_take(milliseconds):
+                put += group_commit(ours, source, max(5, few // 3), 2 * count, title)
         ours.check(put)
         fts5.check(inserted + more_inserted)
         print(f"\nreopened and checked: {len(put):,} documents")

@@ -8,11 +8,12 @@ interrupted                 poisoned: whether the frame counts, only the log kno
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rank_retrieve.collection.state import FULL, State
-from rank_retrieve.errors import InvalidArgument, NotCommitted, OutcomeUnknown, PoisonedError
+from rank_retrieve.errors import NotCommitted, OutcomeUnknown, PoisonedError
 from rank_retrieve.persistence.wal import FrameType
 
 if TYPE_CHECKING:
@@ -40,23 +41,29 @@ class CommitLog:
         """Of the log file that is written to."""
         return self._wal.numbers[-1]
 
-    def append(self, body: bytes) -> int:
-        """The LSN of a batch that is in the log, though not synced yet."""
+    def append(self, bodies: Sequence[bytes]) -> tuple[int, NotCommitted | None]:
+        """Put batches into the log, not synced yet; how many, and what kept the others out.
+
+        Fewer than all and no error: it is to be called again for the rest.
+        """
         state = self._state
         try:
-            return self._wal.append(FrameType.BATCH, body)
-        except InvalidArgument:
-            raise  # refused before anything was written
-        except OSError as error:
-            if error.errno in FULL:
-                state.refuse_writes("the disk was full")
-                raise NotCommitted("the batch", f"the disk is full ({error})") from error
-            state.stop_writing(error)
-            raise NotCommitted("the batch", str(error)) from error
-        except BaseException as error:
-            # interrupted in the middle of the frame: whether it counts, the log knows
-            state.stop_writing(error)
+            appended, error = self._wal.append_many(FrameType.BATCH, bodies)
+        except BaseException as interrupt:
+            # in the middle of the frames: whether they count, the log knows
+            state.stop_writing(interrupt)
             raise
+        if error is None:
+            return appended, None
+        if error.errno in FULL:
+            state.refuse_writes("the disk was full")
+            why = f"the disk is full ({error})"
+        else:
+            state.stop_writing(error)
+            why = str(error)
+        refused = NotCommitted("the batch", why)
+        refused.__cause__ = error
+        return appended, refused
 
     def sync_to(self, lsn: int) -> None:
         """Make everything up to a batch durable. Raises OutcomeUnknown when that fails."""

@@ -1,21 +1,31 @@
 """The way of a batch: into the log, into the memtable, onto the disk, and then it is acknowledged.
 
-    lock  { check -> prepare -> append to the log -> apply to the memtable }  -> sync -> flush
+    encode -> join { lock { check -> prepare -> append to the log -> apply } -> sync } -> flush
 
-What can fail on damaged files fails before anything is written. The sync is outside the lock, so
-that concurrent writers share one.
+In between, batches of concurrent writers go together: one of these writes all their frames in one
+call and syncs once. What can fail on damaged files fails before anything is written. The sync is
+outside the lock, so that reads go on meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from rank_retrieve.collection.batch import Change, encode_changes
 from rank_retrieve.collection.commit_log import CommitLog
 from rank_retrieve.collection.state import State
 from rank_retrieve.collection.store import CollectionStore
-from rank_retrieve.errors import ReadOnlyError, ResourceExhausted
+from rank_retrieve.collection.write_group import Batch, Group, WriteGroup
+from rank_retrieve.errors import (
+    NotCommitted,
+    OutcomeUnknown,
+    RankRetrieveError,
+    ReadOnlyError,
+    ResourceExhausted,
+)
+from rank_retrieve.persistence.wal import check_body
 from rank_retrieve.types import Encoder
 
 Durability = Literal["sync", "group", "async", "none"]
@@ -36,6 +46,7 @@ class Writer:
     ) -> None:
         self._state, self._log, self._flush = state, log, flush
         self._durability, self.flush_bytes = durability, flush_bytes
+        self._writers = WriteGroup(self._commit_group)
 
     def commit(
         self, store: CollectionStore, changes: dict[str, Change], encoder: Encoder | None
@@ -45,24 +56,95 @@ class Writer:
         encoder: the one that the changes were completed with; they are again if it was trained
             meanwhile.
         """
-        state = self._state
-        body = encode_changes(store.entry.id, changes)
-        with state.locked_for("write"):
-            store.check_there()
-            if store.encoder is not encoder:
-                store.encoding.complete(changes)
-                body = encode_changes(store.entry.id, changes)
-            # what can fail on damaged files fails here, before anything is written
-            prepared = store.prepare(changes)
-            lsn = self._log.append(body)
-            with state.adopting():
-                replaced = store.apply(prepared)
-            memtable_bytes = state.memtable_bytes
-        if self._durability in ("sync", "group"):
-            self._log.sync_to(lsn)
-        if memtable_bytes >= self.flush_bytes:
+        batch = Batch(store, changes, encoder, encode_changes(store.entry.id, changes))
+        self._state.check_open()  # first: a fork may have copied a mutex that is held
+        full = self._writers.join(batch)
+        return self._result(batch, full=full)
+
+    def commit_locked(
+        self, store: CollectionStore, changes: dict[str, Change], encoder: Encoder | None
+    ) -> int:
+        """`commit` for a thread that holds the lock, for which other writers may be waiting."""
+        batch = Batch(store, changes, encoder, encode_changes(store.entry.id, changes))
+        group = Group([batch])
+        self._commit_group(group)
+        return self._result(batch, full=group.full)
+
+    def _result(self, batch: Batch, *, full: bool) -> int:
+        if full:
             self._flush_behind()
-        return replaced
+        if batch.error is not None:
+            raise batch.error
+        return batch.replaced
+
+    def _commit_group(self, group: Group) -> None:
+        """Settle all batches of a group, each as if it had come alone, in their order."""
+        state = self._state
+        try:
+            with state.lock:
+                state.check_writable("write")
+                applied = self._append_and_apply(group)
+                group.full = state.memtable_bytes >= self.flush_bytes
+        except RankRetrieveError as error:
+            if group.begun:
+                raise
+            for batch in group.batches:
+                batch.fail(_twin(error))
+            return
+        if applied and self._durability in ("sync", "group"):
+            try:
+                self._log.sync_to(self._log.last_lsn)
+            except OutcomeUnknown as error:
+                for batch in applied:
+                    batch.fail(_twin(error))
+        for batch in applied:
+            batch.settled = True
+
+    def _append_and_apply(self, group: Group) -> list[Batch]:
+        """Those that are in the log and in the memtable; the others have failed."""
+        ready = [batch for batch in group.batches if self._prepare(batch)]
+        done = 0
+        while done < len(ready):
+            appended, refused = self._append_some(group, ready[done:] if done else ready)
+            done += appended
+            if refused is not None:
+                for batch in ready[done:]:
+                    batch.fail(_twin(refused))
+                break
+        return ready[:done]
+
+    def _prepare(self, batch: Batch) -> bool:
+        """Whether it can be written; what fails on damaged files fails here."""
+        store = batch.store
+        try:
+            store.check_there()
+            if store.encoder is not batch.encoder:
+                store.encoding.complete(batch.changes)
+                batch.body = encode_changes(store.entry.id, batch.changes)
+            check_body(len(batch.body))
+            batch.prepared = store.prepare(batch.changes)
+        except Exception as error:  # noqa: BLE001 - raised where the batch came from
+            batch.fail(error)
+            return False
+        return True
+
+    def _append_some(
+        self, group: Group, batches: Sequence[Batch]
+    ) -> tuple[int, NotCommitted | None]:
+        log, state = self._log, self._state
+        before = log.last_lsn
+        try:
+            group.begun = True
+            appended, refused = log.append([batch.body for batch in batches])
+            for batch in batches[:appended]:
+                assert batch.prepared is not None
+                batch.replaced = batch.store.apply(batch.prepared)
+        except BaseException as error:
+            state.stop_writing(error)
+            if log.last_lsn > before:
+                state.half_adopt(error)
+            raise
+        return appended, refused
 
     def _flush_behind(self) -> None:
         """Flush after a batch was committed, which must not be told that it was not.
@@ -96,3 +178,10 @@ class Writer:
             except BaseException:
                 state.refusal = refusal
                 raise
+
+
+def _twin(error: RankRetrieveError) -> RankRetrieveError:
+    """An error of its own for each writer: raising one adds the writer's traceback to it."""
+    twin = copy.copy(error)
+    twin.__cause__ = error.__cause__
+    return twin

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -120,44 +121,75 @@ class WriteAheadLog:
         Not synced. Raises InvalidArgument for a body above 4 GiB, OSError when the frame could
         not be written whole, PoisonedError after an earlier failure.
         """
-        views = [buffer if type(buffer) is bytes else as_view(buffer) for buffer in body]
-        length = sum(map(len, views))
-        if length > MAX_BODY_BYTES:
-            raise InvalidArgument("body", length, f"a frame holds at most {MAX_BODY_BYTES} bytes")
+        stored, error = self.append_many(frame_type, [b"".join(map(as_view, body))])
+        if error is not None and not stored:
+            raise error
+        return self._last_lsn
+
+    def append_many(
+        self, frame_type: FrameType, bodies: Sequence[bytes]
+    ) -> tuple[int, OSError | None]:
+        """Write a frame for each body in one call; how many, and what kept the others out.
+
+        Not synced. Fewer than all and no error: the next one belongs into another file, and the
+        call is to be made again for the rest. With an error, the frames before it are in the
+        log, whole, and may be synced if the disk was full; all others are not.
+        Raises InvalidArgument for a body above 4 GiB, PoisonedError after an earlier failure.
+        """
         self._check_owner()  # first: the fork may have copied a lock that is held
         with self._append_lock:
             self._check_usable()
-            if self._position > FILE_HEADER_SIZE and (
-                self._position + FRAME_HEADER_SIZE + padded(length) > self._segment_bytes
-            ):
-                self._rotate()
-            return self._append(frame_type, views, length)
+            end = self._position + FRAME_HEADER_SIZE + padded(len(bodies[0]))
+            if end > self._segment_bytes and self._position > FILE_HEADER_SIZE:
+                try:
+                    self._rotate()
+                except OSError as error:
+                    return 0, error
+            return self._append(frame_type, bodies)
 
-    def _append(
-        self, frame_type: FrameType, body: Sequence[bytes | memoryview], length: int
-    ) -> int:
-        position, lsn, durable = self._position, self._last_lsn + 1, self._durable_lsn
-        rest: Sequence[bytes | memoryview] = (*body, _PADDING[length & 7])
-        if length <= JOIN_BYTES:
-            rest = (b"".join(rest),)
-        checksum = crc32c(CHECKED.pack(position, lsn, length, durable, frame_type), self._seed)
-        for buffer in rest:
-            checksum = crc32c(buffer, checksum)
-        header = FRAME_HEADER.pack(lsn, length, checksum, durable, frame_type)
-        end = position + FRAME_HEADER_SIZE + padded(length)
-        try:
-            if end > self._reserved and self._reserving:
-                self._reserve(end)
+    def _append(self, frame_type: FrameType, bodies: Sequence[bytes]) -> tuple[int, OSError | None]:
+        position, lsn, durable = self._position, self._last_lsn, self._durable_lsn
+        buffers: list[bytes] = []
+        ends: list[int] = []
+        for body in bodies:
+            length = len(body)
+            check_body(length)
+            end = position + FRAME_HEADER_SIZE + padded(length)
+            if ends and end > self._segment_bytes:
+                break
+            lsn += 1
+            checksum = crc32c(CHECKED.pack(position, lsn, length, durable, frame_type), self._seed)
+            padding = _PADDING[length & 7]
             if length <= JOIN_BYTES:
-                self._output.write(header + rest[0])
+                body += padding
+                checksum = crc32c(body, checksum)
+                buffers += (FRAME_HEADER.pack(lsn, length, checksum, durable, frame_type), body)
             else:
-                self._output.write(header, *rest)
-            self._position = end
-            self._last_lsn = lsn
-        except BaseException as error:
+                checksum = crc32c(padding, crc32c(body, checksum))
+                header = FRAME_HEADER.pack(lsn, length, checksum, durable, frame_type)
+                buffers += (header, body, padding)
+            position = end
+            ends.append(end)
+        try:
+            if position > self._reserved and self._reserving:
+                self._reserve(position)
+            if position - self._position <= JOIN_BYTES:
+                self._output.write(b"".join(buffers))
+            else:
+                self._output.write(*buffers)
+        except OSError as error:
+            # those that were stored whole will be replayed, whatever became of the others
+            stored = bisect_right(ends, self._output.tell())
+            if stored:
+                self._position = ends[stored - 1]
+                self._last_lsn += stored
             self._poison(error, resumable=_is_full(error))
+            return stored, error
+        except BaseException as error:
+            self._poison(error, resumable=False)
             raise
-        return lsn
+        self._position, self._last_lsn = position, lsn
+        return len(ends), None
 
     def sync(self, lsn: int) -> None:
         """Return when every frame up to `lsn` survives power loss.
@@ -178,7 +210,8 @@ class WriteAheadLog:
 
     def _sync_file(self) -> None:
         """Sync all that is written; the caller leads, so no rotation changes the file."""
-        self._check_usable()
+        if self._closed or not self._resumable:  # a write that found the disk full spoils no sync
+            self._check_usable()
         # the order matters: whatever the position covers, the LSN read first does not exceed
         last_lsn = self._last_lsn
         position = self._position
@@ -284,7 +317,7 @@ class WriteAheadLog:
                         # without it, damage to the last frame would pass for a torn tail; it
                         # only adds evidence, so it need be neither synced nor written at all
                         with suppress(OSError):
-                            self._append(FrameType.WITNESS, (), 0)
+                            self._append(FrameType.WITNESS, (b"",))
             finally:
                 self._closed = True
                 self._output.close()
@@ -312,8 +345,14 @@ class WriteAheadLog:
             raise PoisonedError(self._directory.path, "the log is closed")
 
     def _poison(self, error: BaseException, *, resumable: bool) -> None:
-        if self._cause is None:
+        if self._cause is None or self._resumable:
             self._cause, self._resumable = error, resumable
+
+
+def check_body(n_bytes: int) -> None:
+    """Raises InvalidArgument for a body that no frame can hold."""
+    if n_bytes > MAX_BODY_BYTES:
+        raise InvalidArgument("body", n_bytes, f"a frame holds at most {MAX_BODY_BYTES} bytes")
 
 
 def _is_full(error: BaseException) -> bool:

@@ -15,7 +15,7 @@
                   4     u32   length of the body
                   4     u32   CRC-32C, see below
                   8     u64   durable LSN: frames up to it were synced before this write
-                  1     u8    type: 1 batch, 2 add segment, 3 merge, 4 checkpoint, 5 witness
+                  1     u8    type: 1 batch, 5 witness; 2 to 4 reserved
                   7     u8[]  reserved, 0
                   ...   u8[]  body
                   ...   u8[]  zeros, then the byte 5A, up to a multiple of 8
@@ -53,7 +53,10 @@ MAX_BODY_BYTES = 2**32 - 1 - 4096
 
 
 class FrameType(enum.IntEnum):
-    """What a frame's body is. Witness frames are the log's own and never reach a reader."""
+    """What a frame's body is. Witness frames are the log's own and never reach a reader.
+
+    Nothing writes the types 2 to 4: the manifest says what they were meant for.
+    """
 
     BATCH = 1
     ADD_SEGMENT = 2

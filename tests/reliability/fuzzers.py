@@ -32,6 +32,8 @@ from rank_retrieve.encoders.lsa import LSAEncoder
 from rank_retrieve.errors import CorruptionError
 from rank_retrieve.lexical.invert import ForwardIndex
 from rank_retrieve.lexical.inverted_index import InvertedIndex, write_inverted_index
+from rank_retrieve.lexical.merge import merge_inverted_indexes
+from rank_retrieve.lexical.phrases import PhraseShape, find_phrase
 from rank_retrieve.lexical.scoring import BM25Scorer
 from rank_retrieve.lexical.searcher import LexicalPart, LexicalSearcher
 from rank_retrieve.persistence import MemoryDirectory, SegmentReader
@@ -548,6 +550,52 @@ class Postings(OfSections):
         )
 
 
+class Positions(OfSections):
+    """The positions of 600 documents of two fields, asked for phrases and for one field."""
+
+    SHAPES = (
+        PhraseShape((b"t0", b"t1"), (0, 1)),
+        PhraseShape((b"t0", b"t0", b"t2"), (0, 1, 3), 4),
+        PhraseShape((b"t3", b"t1"), (0, 2), 9),
+    )
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(8)
+        texts = [
+            " ".join(f"t{min(int(term), 9)}" for term in rng.geometric(0.3, rng.integers(0, 9)) - 1)
+            for _ in range(1200)
+        ]
+        vocabulary = Vocabulary(get_analyzer("simple"))
+        runs = vocabulary.analyze(texts, positions=True)
+        forward = ForwardIndex(runs.tokens, runs.offsets, 2, runs.positions)
+        sink = MemorySections()
+        write_inverted_index(sink, "g", forward, *vocabulary.arena(), [2, 1], 1)
+        super().__init__(
+            {name: bytes(view) for name, view in sink.buffers.items()}, likely=("positions",)
+        )
+
+    def read(self, sections: Sections, damaged: frozenset[str]) -> None:
+        index = InvertedIndex.open(sections, "g")
+        few = np.array([0, 5, 128, 599], dtype=np.int32)
+
+        def phrase(shape: PhraseShape, within: Any) -> None:
+            ordinals = dict(
+                zip(shape.distinct, index.ordinals(shape.distinct).tolist(), strict=True)
+            )
+            if index.positions is not None and min(ordinals.values()) >= 0:
+                everything = np.empty(0, dtype=np.uint64)
+                units = np.array([2.0, 1.0][: index.n_fields])
+                docs, _ = find_phrase(index, shape, ordinals, units, everything, within)
+                assert np.all(docs < index.n_docs)
+
+        tries(
+            *(lambda s=s: phrase(s, None) for s in self.SHAPES),
+            lambda: phrase(self.SHAPES[0], few[few < index.n_docs]),
+            lambda: merge_inverted_indexes(MemorySections(), "g", [LexicalPart(index)]),
+            index.verify,
+        )
+
+
 class Encoder(OfSections):
     """A stored encoder."""
 
@@ -654,6 +702,50 @@ class Queries(Target):
         self.bm25[name].search(text, k=3)
 
 
+class Syntax(Target):
+    """Query strings, parsed, and put to an index of several fields."""
+
+    PIECES = (
+        *(
+            "cat",
+            "t*",
+            "a?b",
+            " ",
+            " ",
+            '"',
+            "(",
+            ")",
+            "[",
+            "]",
+            "{",
+            "}",
+            "/",
+            "\\",
+            "~",
+            "~1",
+            "^2",
+        ),
+        *("+", "-", "!", "title:", "text:", "AND", "OR", "NOT", " TO ", "*", "*:*", '"one two"~2'),
+    )
+
+    def __init__(self) -> None:
+        self.db = rr.open(":memory:")
+        self.documents = self.db.create_collection(
+            "c", fields={**FIELDS, "text": rr.Text(analyzer="simple", positions=True)}
+        )
+        self.documents.put_many(document(number) for number in range(12))
+
+    def make(self, rng: random.Random) -> Any:
+        if rng.random() < 0.3:
+            return hostile_text(rng)
+        return "".join(rng.choice(self.PIECES) for _ in range(rng.randrange(16)))
+
+    def feed(self, value: Any) -> None:
+        query = rr.parse_query(value)
+        hits = self.documents.search(query, k=3, mode="lexical")
+        assert all(hit.explain().value == hit.score for hit in hits)
+
+
 TARGETS: dict[str, type[Target]] = {
     "wal": Wal,
     "manifest": Manifest,
@@ -661,8 +753,10 @@ TARGETS: dict[str, type[Target]] = {
     "archive": Archive,
     "segment": SegmentContents,
     "postings": Postings,
+    "positions": Positions,
     "encoder": Encoder,
     "fst": Fst,
     "filters": Filters,
     "queries": Queries,
+    "syntax": Syntax,
 }

@@ -41,7 +41,7 @@ from tests.reliability.histories import (
 )
 
 SEED = 1
-QUICK_STATES = 56  # of a sequence, as goes the average
+QUICK_STATES = 76  # of a sequence, as goes the average
 QUICK_PARTS, QUICK_FLOOR = 24, 4_200  # at least 100,800 states
 LONG_PARTS, LONG_FLOOR = 144, 14_000  # at least 2,016,000
 LONG_STATES: dict[Start, int | None] = {"empty": 400, "used": None}  # None: all there are

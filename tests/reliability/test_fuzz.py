@@ -25,7 +25,7 @@ QUICK_INPUTS = dict.fromkeys(TARGETS, 3_000) | {"wal": 2_000, "segment": 2_000}
 LONG_INPUTS = dict.fromkeys(TARGETS, 1_000_000) | {"segment": 400_000}
 SHARDS = 8
 CHECKED_INPUTS = 100_000
-KERNELS = ("postings", "fst", "segment", "encoder", "queries", "wal")
+KERNELS = ("postings", "positions", "fst", "segment", "encoder", "queries", "wal")
 SLOWEST_S = 20.0
 
 
