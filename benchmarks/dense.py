@@ -83,6 +83,8 @@ def main() -> None:
         report[f"us at recall {target}"] = {name: round(us, 1) for name, us in known.items()}
         report[f"ratio at recall {target}"] = _ratios(known)
     report["one call per query, us"] = _single_calls(contenders, queries, arguments.rounds)
+    if arguments.plot is not None:
+        plot(curves, f"{arguments.set}, {len(vectors):,} x {vectors.shape[1]}", arguments.plot)
     if arguments.filters:
         report["filters"] = _filters(ours, contenders, vectors, queries, arguments)
     print(json.dumps(report, indent=1))
@@ -98,6 +100,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
     parser.add_argument("--filters", action="store_true", help="filtered search too")
+    parser.add_argument("--plot", type=Path, help="curves as SVG; needs matplotlib")
     parser.add_argument("--without", nargs="*", default=[], choices=sorted(MODULES))
     return parser.parse_args()
 
@@ -318,6 +321,20 @@ def _curves(
             curves[name].append((ef, round(recall, 4), round(us, 2)))
         print(ef, {name: curve[-1] for name, curve in curves.items()}, flush=True)
     return curves
+
+
+def plot(curves: dict[str, Curve], title: str, path: Path) -> None:
+    """Recall against microseconds a query, both as they are usually drawn."""
+    import_module("matplotlib").rcParams["svg.fonttype"] = "none"
+    pyplot = import_module("matplotlib.pyplot")
+    figure, axes = pyplot.subplots(figsize=(6, 4))
+    for name, curve in curves.items():
+        axes.plot([r for _, r, _ in curve], [us for _, _, us in curve], marker="o", label=name)
+    axes.set(xlabel="recall@10", ylabel="CPU microseconds a query", title=title, yscale="log")
+    axes.grid(which="both", alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
 
 
 def _time_at(curve: Curve, target: float) -> float | None:

@@ -19,16 +19,24 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rank_retrieve._numba import inlined, kernel
+from rank_retrieve._numba import borrowed, kernel
+from rank_retrieve.dense.validate import MAX_NORM, MIN_COSINE_NORM
 from rank_retrieve.simd.floats import (
     distance_4x4,
     distance_8x1,
     dot_4x4,
     dot_8x1,
+    half_distance_8x1,
+    half_dot_8x1,
     reaching_4,
     reaching_8,
 )
-from rank_retrieve.types import Float32s, Float64s, Int32s, Int64s, UInt8s
+from rank_retrieve.simd.halves import widen_halves
+from rank_retrieve.simd.memory import load_f32, load_i8, load_i32, move_bytes
+from rank_retrieve.types import Float32s, Float64s, Int64s
+
+PART_SLOTS = ("rows", "norms", "docs", "live", "allowed", "base", "n")
+ROWS, NORMS, DOCS, LIVE, ALLOWED, BASE, N = range(7)
 
 BLOCK_ROWS = 64  # 64 rows of 384 components are 96 KB: they stay in L2 under the queries
 # floors are lowered by this factor: their product with a norm is rounded, and must not hide a hit
@@ -40,12 +48,12 @@ COSINE, DOT, EUCLIDEAN = 0, 1, 2
 Integer: TypeAlias = Any
 
 
-@inlined
+@borrowed
 def better(score: float, doc: Integer, other_score: float, other_doc: Integer) -> Any:
     return score > other_score or (score == other_score and doc < other_doc)
 
 
-@inlined
+@borrowed
 def sink(scores: Float64s, docs: Int64s, n: Integer) -> None:
     """Let the root of a heap of n hits sink to its place; the worst hit comes to the root."""
     score, doc = scores[0], docs[0]
@@ -64,7 +72,7 @@ def sink(scores: Float64s, docs: Int64s, n: Integer) -> None:
     scores[place], docs[place] = score, doc
 
 
-@inlined
+@borrowed
 def offer(score: float, doc: Integer, n: Integer, scores: Float64s, docs: Int64s) -> Integer:
     """Put a hit into a heap of n hits if it is good enough; the new n."""
     if n < scores.size:
@@ -83,23 +91,61 @@ def offer(score: float, doc: Integer, n: Integer, scores: Float64s, docs: Int64s
     return n
 
 
-@inlined
-def holds(bitmap: UInt8s, doc: Integer) -> Any:
-    """Whether a doc is in a bitmap; an absent bitmap (length 0) holds every doc."""
-    if bitmap.size == 0:
+@borrowed
+def sort_hits(scores: Float64s, docs: Int64s, n: Integer) -> None:
+    """Turn a heap of n hits into a list, best first."""
+    for last in range(n - np.int64(1), np.int64(0), np.int64(-1)):
+        score, doc = scores[0], docs[0]
+        scores[0], docs[0] = scores[last], docs[last]
+        sink(scores, docs, last)
+        scores[last], docs[last] = score, doc
+
+
+@borrowed
+def sum_of_squares(row: Integer, dim: Integer) -> Any:
+    """Of the float32 [dim] at an address, in float64; NaN or infinite for a bad component."""
+    a = b = c = d = np.float64(0.0)
+    j = np.int64(0)
+    while j + np.int64(4) <= dim:
+        at = row + np.int64(4) * j
+        a += load_f32(at) * load_f32(at)
+        b += load_f32(at + np.int64(4)) * load_f32(at + np.int64(4))
+        c += load_f32(at + np.int64(8)) * load_f32(at + np.int64(8))
+        d += load_f32(at + np.int64(12)) * load_f32(at + np.int64(12))
+        j += np.int64(4)
+    while j < dim:
+        value = load_f32(row + np.int64(4) * j)
+        a += value * value
+        j += np.int64(1)
+    return (a + b) + (c + d)
+
+
+@borrowed
+def holds(bitmap: Integer, doc: Integer) -> Any:
+    """Whether a doc is in the bitmap at an address; an absent bitmap (0) holds every doc."""
+    if bitmap == np.int64(0):
         return True
-    return (bitmap[doc >> np.int64(3)] >> np.uint8(doc & np.int64(7))) & np.uint8(1) != 0
+    bits = load_i8(bitmap + (doc >> np.int64(3))) >> (doc & np.int64(7))
+    return bits & np.int64(1) != np.int64(0)
 
 
-@inlined
+@borrowed
+def doc_of(docs: Integer, row: Integer) -> Any:
+    """The doc of a row: int32 at an address, or the row itself where there is none."""
+    if docs == np.int64(0):
+        return row
+    return load_i32(docs + np.int64(4) * row)
+
+
+@borrowed
 def _offer_reached(
     reached: Integer,
     tile: Float32s,
     first_row: Integer,
     query: Integer,
     sign: float,
-    docs: Int64s,
-    weights: Float64s,
+    places: Int64s,
+    weights: Integer,
     query_norm: float,
     floors: Float64s,
     scores: Float64s,
@@ -111,150 +157,162 @@ def _offer_reached(
     while reached >> r:
         if (reached >> r) & np.int64(1):
             score = np.float64(0.0) + sign * np.float64(tile[r])
-            score /= query_norm * weights[first_row + r]
-            counts[query] = offer(
-                score, docs[first_row + r], counts[query], scores[query], found[query]
-            )
+            score /= query_norm * load_f32(weights + np.int64(4) * (first_row + r))
+            doc = places[np.int64(BLOCK_ROWS) + first_row + r]
+            counts[query] = offer(score, doc, counts[query], scores[query], found[query])
         r += np.int64(1)
     if counts[query] == scores.shape[1]:
         worst = scores[query, 0] * query_norm
         floors[query] = worst - abs(worst) * SLACK
 
 
+@borrowed
+def _gather(
+    parts: Int64s,
+    p: Integer,
+    row: Integer,
+    limit: Integer,
+    row_bytes: Integer,
+    metric: Integer,
+    places: Int64s,
+    weights: Integer,
+) -> tuple[Integer, Integer, Integer]:
+    """Fill a block with the next rows that may be returned.
+
+    Returns how many there are, the row behind them, and the address of their weights: their norms
+    under cosine, else the ones that are there.
+    """
+    start, norms, docs = parts[p, ROWS], parts[p, NORMS], parts[p, DOCS]
+    live, allowed, base, n = parts[p, LIVE], parts[p, ALLOWED], parts[p, BASE], parts[p, N]
+    filled = np.int64(0)
+    if docs == np.int64(0) and live == np.int64(0) and allowed == np.int64(0):
+        filled = min(limit, n - row)
+        for r in range(filled):
+            places[r] = start + (row + r) * row_bytes
+            places[np.int64(BLOCK_ROWS) + r] = base + row + r
+        # a block of a column that ends within a tile must not read behind the norms
+        if metric == COSINE and filled & np.int64(7) == np.int64(0):
+            return filled, row + filled, norms + np.int64(4) * row
+        if metric == COSINE:
+            move_bytes(weights, norms + np.int64(4) * row, np.int64(4) * filled)
+        return filled, row + filled, weights
+    while row < n and filled < limit:
+        doc = doc_of(docs, row)
+        if holds(live, doc) and holds(allowed, doc):
+            places[filled] = start + row * row_bytes
+            places[np.int64(BLOCK_ROWS) + filled] = base + doc
+            if metric == COSINE:
+                move_bytes(weights + np.int64(4) * filled, norms + np.int64(4) * row, np.int64(4))
+            filled += np.int64(1)
+        row += np.int64(1)
+    return filled, row, weights
+
+
 @kernel(
-    "void(Array(float32, 2, 'C', readonly=True), Array(float32, 1, 'C', readonly=True),"
-    " Array(int32, 1, 'C', readonly=True), Array(uint8, 1, 'C', readonly=True),"
-    " Array(uint8, 1, 'C', readonly=True), int64, float32[:,::1], float64[::1], int64,"
-    " float64[::1], float64[:,::1], int64[:,::1], int64[::1],"
-    " int64[::1], int64[::1], float64[::1], float32[::1])"
+    "int64(int64[:,::1], int64, int64, int64, int64, int64, float64[::1], float64[:,::1],"
+    " int64[:,::1], int64[::1], int64[::1], float64[::1], float32[::1])",
+    borrows=True,
 )
 def scan(
-    rows: Float32s,
-    norms: Float32s,
-    docs: Int32s,
-    live: UInt8s,
-    allowed: UInt8s,
-    base: Integer,
-    queries: Float32s,
-    query_norms: Float64s,
+    parts: Int64s,
+    queries: Integer,
+    n_queries: Integer,
+    stride: Integer,
     metric: Integer,
-    floors: Float64s,
+    halves: Integer,
+    query_norms: Float64s,
     scores: Float64s,
     found: Int64s,
     counts: Int64s,
-    addresses: Int64s,
-    block_docs: Int64s,
-    weights: Float64s,
+    places: Int64s,
+    floors: Float64s,
     tile: Float32s,
-) -> None:
-    """Offer the rows of one part to the heaps of all queries.
+) -> Integer:
+    """The best hits of all queries among the rows of all parts, best first.
 
-    rows: [n, stride], stride a multiple of LANES; norms: [n]; docs: [n] ascending, or [0] when
-        row r is doc r; live, allowed: bytes of bitmaps over docs, or [0] for all.
-    base: added to docs. queries: [m, stride]; query_norms: [m], ones unless cosine.
-    floors: [m], reductions below floor * weight are no hits; scores, found: [m, k] heaps;
-        counts: [m], their sizes. These carry over from part to part.
-    addresses, block_docs: [BLOCK_ROWS] scratch; weights: the same, all ones; tile: [16] scratch.
+    parts: [parts, PART_SLOTS], addresses of rows [n, stride], of float32 norms [n], of int32 docs
+        or 0 when row r is doc r, of bitmaps over docs or 0 for all; what is added to docs; n.
+    queries: address of float32 [n_queries, stride], stride a multiple of LANES. halves: whether
+        rows are float16. query_norms: ones unless cosine; 0 for a query that is to be checked and
+        measured here, which has no padding.
+    scores, found: [n_queries, k]; counts: [n_queries], how many hits there are.
+    places: [2 * BLOCK_ROWS] scratch; floors: [n_queries] scratch; tile: [16] scratch, behind it
+        [BLOCK_ROWS] ones at first, and for halves [BLOCK_ROWS, stride].
+    Returns 0, or -1 when a query that was to be measured is none to search for.
     """
-    n, n_queries = np.int64(rows.shape[0]), np.int64(queries.shape[0])
-    row_bytes = np.int64(rows.shape[1]) * np.int64(4)
-    start, query_start = np.int64(rows.ctypes.data), np.int64(queries.ctypes.data)
-    place, out = np.int64(addresses.ctypes.data), np.int64(tile.ctypes.data)
-    weigh = np.int64(weights.ctypes.data)
+    query_bytes = stride * np.int64(4)
+    row_bytes = query_bytes >> halves
+    place, out = np.int64(places.ctypes.data), np.int64(tile.ctypes.data)
+    ones, wide = out + np.int64(64), out + np.int64(64 + 4 * BLOCK_ROWS)
     sign = np.float64(-1.0) if metric == EUCLIDEAN else np.float64(1.0)
-    everything = docs.size == 0 and live.size == 0 and allowed.size == 0
-    row = np.int64(0)
-    while row < n:
-        filled = np.int64(0)
-        if everything:
-            filled = min(np.int64(BLOCK_ROWS), n - row)
-            for r in range(filled):
-                addresses[r] = start + (row + r) * row_bytes
-                block_docs[r] = base + row + r
-                if metric == COSINE:
-                    weights[r] = np.float64(norms[row + r])
-            row += filled
-        while not everything and row < n and filled < BLOCK_ROWS:
-            doc = np.int64(docs[row]) if docs.size > 0 else row
-            if holds(live, doc) and holds(allowed, doc):
-                addresses[filled] = start + row * row_bytes
-                block_docs[filled] = base + doc
-                if metric == COSINE:
-                    weights[filled] = np.float64(norms[row])
-                filled += np.int64(1)
-            row += np.int64(1)
-        if filled == 0:
-            break
-        # a tile that is not full repeats the last row, and its extra results are not looked at
-        for extra in range(filled, (filled + np.int64(7)) & np.int64(-8)):
-            addresses[extra] = addresses[filled - 1]
-        query = np.int64(0)
-        while query + np.int64(4) <= n_queries:
-            at = query_start + query * row_bytes
-            for r in range(np.int64(0), filled, np.int64(4)):
-                full = (np.int64(1) << min(np.int64(4), filled - r)) - np.int64(1)
-                if metric == EUCLIDEAN:
-                    distance_4x4(place + np.int64(8) * r, at, row_bytes, row_bytes, out)
-                else:
-                    dot_4x4(place + np.int64(8) * r, at, row_bytes, row_bytes, out)
-                for q in range(4):
-                    reached = reaching_4(
-                        out + np.int64(16 * q), sign, floors[query + q], weigh + np.int64(8) * r
-                    )
-                    if reached & full:
-                        _offer_reached(
-                            reached & full,
-                            tile[4 * q : 4 * q + 4],
-                            r,
-                            query + q,
-                            sign,
-                            block_docs,
-                            weights,
-                            query_norms[query + q],
-                            floors,
-                            scores,
-                            found,
-                            counts,
+    for query in range(n_queries):
+        counts[query], floors[query] = np.int64(0), np.float64(-np.inf)
+        if query_norms[query] == np.float64(0.0):
+            squares = sum_of_squares(queries + query * query_bytes, stride)
+            norm = np.float64(np.float32(np.sqrt(squares)))
+            if not norm <= MAX_NORM or (metric == COSINE and norm < MIN_COSINE_NORM):
+                return np.int64(-1)
+            query_norms[query] = norm if metric == COSINE else np.float64(1.0)
+    limit = np.int64(BLOCK_ROWS)
+    # a few queries convert rows as they go, many share what is converted once
+    narrow = halves != np.int64(0) and n_queries < np.int64(4)
+    for p in range(parts.shape[0]):
+        row = np.int64(0)
+        while row < parts[p, N]:
+            filled, row, weigh = _gather(parts, p, row, limit, row_bytes, metric, places, ones)
+            if filled == 0:
+                break
+            if halves != np.int64(0) and not narrow:
+                for r in range(filled):
+                    widen_halves(places[r], wide + r * query_bytes, stride)
+                    places[r] = wide + r * query_bytes
+            # a tile that is not full repeats the last row, and its extra results are not looked at
+            for extra in range(filled, (filled + np.int64(7)) & np.int64(-8)):
+                places[extra] = places[filled - 1]
+            asked = np.int64(0)
+            while asked + np.int64(4) <= n_queries:
+                at = queries + asked * query_bytes
+                for r in range(np.int64(0), filled, np.int64(4)):
+                    full = (np.int64(1) << min(np.int64(4), filled - r)) - np.int64(1)
+                    if metric == EUCLIDEAN:
+                        distance_4x4(place + np.int64(8) * r, at, query_bytes, query_bytes, out)
+                    else:
+                        dot_4x4(place + np.int64(8) * r, at, query_bytes, query_bytes, out)
+                    for q in range(4):
+                        reached = reaching_4(
+                            out + np.int64(16 * q), sign, floors[asked + q], weigh + np.int64(4) * r
                         )
-            query += np.int64(4)
-        while query < n_queries:
-            at = query_start + query * row_bytes
-            for r in range(np.int64(0), filled, np.int64(8)):
-                if metric == EUCLIDEAN:
-                    distance_8x1(place + np.int64(8) * r, at, row_bytes, row_bytes, out)
-                else:
-                    dot_8x1(place + np.int64(8) * r, at, row_bytes, row_bytes, out)
-                reached = reaching_8(out, sign, floors[query], weigh + np.int64(8) * r)
-                reached &= (np.int64(1) << min(np.int64(8), filled - r)) - np.int64(1)
-                if reached:
-                    _offer_reached(
-                        reached,
-                        tile,
-                        r,
-                        query,
-                        sign,
-                        block_docs,
-                        weights,
-                        query_norms[query],
-                        floors,
-                        scores,
-                        found,
-                        counts,
-                    )
-            query += np.int64(1)
-
-
-@kernel("void(float64[:,::1], int64[:,::1], int64[::1])")
-def sort_hits(scores: Float64s, found: Int64s, counts: Int64s) -> None:
-    """Turn each heap of `scan` into a list, best first."""
-    for query in range(counts.size):
-        n = counts[query]
-        while n > 1:
-            n -= np.int64(1)
-            score, doc = scores[query, 0], found[query, 0]
-            scores[query, 0], found[query, 0] = scores[query, n], found[query, n]
-            sink(scores[query], found[query], n)
-            scores[query, n], found[query, n] = score, doc
+                        if reached & full:
+                            _offer_reached(
+                                reached & full, tile[4 * q : 4 * q + 4], r, asked + q, sign,
+                                places, weigh, query_norms[asked + q], floors, scores, found,
+                                counts,
+                            )  # fmt: skip
+                asked += np.int64(4)
+            while asked < n_queries:
+                at = queries + asked * query_bytes
+                for r in range(np.int64(0), filled, np.int64(8)):
+                    if narrow and metric == EUCLIDEAN:
+                        half_distance_8x1(
+                            place + np.int64(8) * r, at, query_bytes, query_bytes, out
+                        )
+                    elif narrow:
+                        half_dot_8x1(place + np.int64(8) * r, at, query_bytes, query_bytes, out)
+                    elif metric == EUCLIDEAN:
+                        distance_8x1(place + np.int64(8) * r, at, query_bytes, query_bytes, out)
+                    else:
+                        dot_8x1(place + np.int64(8) * r, at, query_bytes, query_bytes, out)
+                    reached = reaching_8(out, sign, floors[asked], weigh + np.int64(4) * r)
+                    reached &= (np.int64(1) << min(np.int64(8), filled - r)) - np.int64(1)
+                    if reached:
+                        _offer_reached(
+                            reached, tile, r, asked, sign, places, weigh, query_norms[asked],
+                            floors, scores, found, counts,
+                        )  # fmt: skip
+                asked += np.int64(1)
+    for query in range(n_queries):
+        sort_hits(scores[query], found[query], counts[query])
+    return np.int64(0)
 
 
 @kernel(
@@ -298,30 +356,13 @@ def score_rows(
                 scores[first + r] = np.float64(0.0) + raw
 
 
-@inlined
-def sum_of_squares(rows: Float32s, r: Integer) -> Any:
-    """Of a row, in float64; NaN or infinite for a bad component."""
-    width = np.int64(rows.shape[1])
-    a = b = c = d = np.float64(0.0)
-    j = np.int64(0)
-    while j + np.int64(4) <= width:
-        a += np.float64(rows[r, j]) * np.float64(rows[r, j])
-        b += np.float64(rows[r, j + 1]) * np.float64(rows[r, j + 1])
-        c += np.float64(rows[r, j + 2]) * np.float64(rows[r, j + 2])
-        d += np.float64(rows[r, j + 3]) * np.float64(rows[r, j + 3])
-        j += np.int64(4)
-    while j < width:
-        a += np.float64(rows[r, j]) * np.float64(rows[r, j])
-        j += np.int64(1)
-    return (a + b) + (c + d)
-
-
 @kernel("int64(Array(float32, 2, 'C', readonly=True), float32[::1])")
 def measure_norms(rows: Float32s, norms: Float32s) -> Integer:
     """Euclidean norms, summed in float64; the first row with a NaN or an infinity, or -1."""
     bad = np.int64(-1)
+    start, dim = np.int64(rows.ctypes.data), np.int64(rows.shape[1])
     for r in range(rows.shape[0]):
-        total = sum_of_squares(rows, np.int64(r))
+        total = sum_of_squares(start + np.int64(4) * dim * np.int64(r), dim)
         # 65,536 squares of float32 numbers cannot overflow: only a bad component is not finite
         if bad < 0 and not total <= np.float64(1.7e308):
             bad = np.int64(r)

@@ -53,14 +53,15 @@ GRAPH_SLOTS = (
 )  # fmt: skip
 WORK_SLOTS = (
     "pool", "visited", "touched", "ids", "addresses", "sums", "query", "other_query",
-    "chosen", "keys",
+    "chosen", "keys", "wide",
 )  # fmt: skip
 
 # offsets in bytes into the two tables
 CODES, CODE_BYTES, BIAS, BIAS_STEP, LINKS, LINK_BYTES, N = range(0, 56, 8)
 UPPER_LINKS, UPPER_BYTES, UPPER_NODES, UPPER_STARTS, N_UPPER, N_UPPER_ROWS = range(56, 104, 8)
 TOP, ENTRY = 104, 112
-POOL, VISITED, TOUCHED, IDS, ADDRESSES, SUMS, QUERY, OTHER_QUERY, CHOSEN, KEYS = range(0, 80, 8)
+POOL, VISITED, TOUCHED, IDS, ADDRESSES, SUMS, QUERY, OTHER_QUERY = range(0, 64, 8)
+CHOSEN, KEYS, WIDE = range(64, 88, 8)
 
 WHOLE = 1 << 15  # the weight of a bias that counts in full
 PREFETCHED_BYTES = 1024

@@ -17,15 +17,13 @@ from typing import Any
 import numpy as np
 
 from rank_retrieve._numba import inlined, kernel
-from rank_retrieve.dense._exact_kernels import COSINE, EUCLIDEAN, offer, sink, sum_of_squares
+from rank_retrieve.dense._exact_kernels import COSINE, EUCLIDEAN, sum_of_squares
 from rank_retrieve.dense._graph_kernels import (
-    ADDRESSES,
     CODE_BYTES,
     ENTRY,
     IDS,
     POOL,
     QUERY,
-    SUMS,
     TOP,
     TOUCHED,
     VISITED,
@@ -41,10 +39,16 @@ from rank_retrieve.dense._graph_kernels import (
     width_of,
 )
 from rank_retrieve.dense._graph_kernels import offer as offer_nodes
+from rank_retrieve.dense._rescoring_kernels import (
+    LIMIT,
+    METRIC,
+    MODE,
+    VISIBLE,
+    is_visible,
+    rescore,
+)
 from rank_retrieve.dense.validate import MAX_NORM, MIN_COSINE_NORM
-from rank_retrieve.simd.floats import distance_8x1, dot_8x1
 from rank_retrieve.simd.memory import (
-    load_f32,
     load_i32,
     load_i64,
     load_u64,
@@ -52,7 +56,6 @@ from rank_retrieve.simd.memory import (
     prefetch,
     store_i8,
     store_i32,
-    store_i64,
     store_u64,
     trailing_zeros,
 )
@@ -60,23 +63,11 @@ from rank_retrieve.types import Float32s, Float64s, Int64s
 
 WALK, BRIDGE, SCAN = 0, 1, 2
 
-SETTING_SLOTS = (
-    "mode", "k", "limit", "rescored", "metric", "visible", "docs", "base", "rows", "row_bytes",
-    "norms",
-)  # fmt: skip
-MODE, K, LIMIT, RESCORED, METRIC, VISIBLE, DOCS, BASE, ROWS, ROW_BYTES, NORMS = range(0, 88, 8)
-
 SEEDS = 8  # a bridged walk that starts from fewer nodes takes samples of all visible ones
 SAMPLES = 32
 SCANNED_AT_ONCE = 64
 ALL_COPIES = -1
 LARGEST = 127.0
-
-
-@inlined
-def _is_visible(visible: Integer, row: Integer) -> Any:
-    word = load_u64(visible + np.int64(8) * (row >> np.int64(6)))
-    return (word >> np.uint64(row & np.int64(63))) & np.uint64(1) != np.uint64(0)
 
 
 @inlined
@@ -173,7 +164,7 @@ def _mark(work: Integer, n_touched: Integer, node: Integer) -> Integer:
 
 @inlined
 def _is_marked(work: Integer, node: Integer) -> Any:
-    return _is_visible(load_i64(work + VISITED), node)
+    return is_visible(load_i64(work + VISITED), node)
 
 
 @inlined
@@ -192,7 +183,7 @@ def _seed(
     pool, size = load_i64(work + POOL), np.int64(0)
     for j in range(found):
         key = load_u64(pool + np.int64(8) * j)
-        if _is_visible(visible, node_of(key)):
+        if is_visible(visible, node_of(key)):
             store_u64(pool + np.int64(8) * size, key & ~np.uint64(1))
             size = _mark(work, size, node_of(key))
     for j in range(size, max(found, size + np.int64(SAMPLES + 8))):
@@ -254,7 +245,7 @@ def _bridged_walk(
                 break
             if _is_marked(work, node):
                 continue
-            if _is_visible(visible, node):
+            if is_visible(visible, node):
                 n_touched = _mark(work, n_touched, node)
                 store_i32(ids + np.int64(4) * m, node)
                 prefetch_codes(graph, node)
@@ -274,7 +265,7 @@ def _bridged_walk(
                 node = load_i32(links + np.int64(4) * t)
                 if np.uint64(node) >= np.uint64(n) or m >= np.int64(2) * width:
                     break
-                if not _is_marked(work, node) and _is_visible(visible, node):
+                if not _is_marked(work, node) and is_visible(visible, node):
                     n_touched = _mark(work, n_touched, node)
                     store_i32(ids + np.int64(4) * m, node)
                     prefetch_codes(graph, node)
@@ -286,73 +277,6 @@ def _bridged_walk(
         place = min(place + np.int64(1), first)
     forget(work, n_touched)
     return size
-
-
-@inlined
-def _rescore(
-    work: Integer,
-    settings: Integer,
-    size: Integer,
-    query: Integer,
-    query_norm: float,
-    scores: Float64s,
-    docs: Int64s,
-) -> tuple[Integer, Integer]:
-    """Score the nearest visible rows of the pool by their floats and keep the best.
-
-    Returns how many were kept, and how many were scored.
-    """
-    pool, ids = load_i64(work + POOL), load_i64(work + IDS)
-    visible, rescored = load_i64(settings + VISIBLE), load_i64(settings + RESCORED)
-    rows, row_bytes = load_i64(settings + ROWS), load_i64(settings + ROW_BYTES)
-    metric, addresses, out = (
-        load_i64(settings + METRIC),
-        load_i64(work + ADDRESSES),
-        load_i64(work + SUMS),
-    )
-    m, n, place = np.int64(0), np.int64(0), np.int64(0)
-    while place < size and m < rescored:
-        filled = np.int64(0)
-        while place < size and filled < np.int64(8) and m + filled < rescored:
-            row = node_of(load_u64(pool + np.int64(8) * place))
-            place += np.int64(1)
-            if visible == np.int64(0) or _is_visible(visible, row):
-                store_i32(ids + np.int64(4) * filled, row)
-                store_i64(addresses + np.int64(8) * filled, rows + row * row_bytes)
-                filled += np.int64(1)
-        if filled == np.int64(0):
-            break
-        m += filled
-        for j in range(filled, np.int64(8)):
-            store_i64(addresses + np.int64(8) * j, load_i64(addresses))
-        # the rows of the next tile, while this one is computed
-        for ahead in range(place, min(place + np.int64(8), size)):
-            start = rows + node_of(load_u64(pool + np.int64(8) * ahead)) * row_bytes
-            for at in range(np.int64(0), min(row_bytes, np.int64(2048)), np.int64(64)):
-                prefetch(start + at)
-        if metric == EUCLIDEAN:
-            distance_8x1(addresses, query, row_bytes, row_bytes, out)
-        else:
-            dot_8x1(addresses, query, row_bytes, row_bytes, out)
-        for j in range(filled):
-            row = load_i32(ids + np.int64(4) * j)
-            raw = load_f32(out + np.int64(4) * j)
-            score = np.float64(0.0) + raw
-            if metric == EUCLIDEAN:
-                score = np.float64(0.0) - raw
-            elif metric == COSINE:
-                norm = load_f32(load_i64(settings + NORMS) + np.int64(4) * row)
-                score = raw / (query_norm * norm)
-            doc = row
-            if load_i64(settings + DOCS) != np.int64(0):
-                doc = load_i32(load_i64(settings + DOCS) + np.int64(4) * row)
-            n = offer(score, load_i64(settings + BASE) + doc, n, scores, docs)
-    for last in range(n - np.int64(1), np.int64(0), np.int64(-1)):
-        score, doc = scores[0], docs[0]
-        scores[0], docs[0] = scores[last], docs[last]
-        sink(scores, docs, last)
-        scores[last], docs[last] = score, doc
-    return n, m
 
 
 @kernel(
@@ -390,7 +314,8 @@ def search(
         if query_norms.size > 0:
             query_norm = query_norms[i]
         else:
-            measured = np.float64(np.float32(np.sqrt(sum_of_squares(queries, np.int64(i)))))
+            squares = sum_of_squares(np.int64(query.ctypes.data), np.int64(query.size))
+            measured = np.float64(np.float32(np.sqrt(squares)))
             if not measured <= MAX_NORM or (metric == COSINE and measured < MIN_COSINE_NORM):
                 return np.int64(-1)
             if metric == COSINE:
@@ -409,7 +334,7 @@ def search(
             if mode == BRIDGE:
                 size = _seed(graph, work, visible, size, codes, weight, constant)
                 size = _bridged_walk(graph, work, visible, size, limit, codes, weight, constant)
-        counts[i, 0], counts[i, 1] = _rescore(
+        counts[i, 0], counts[i, 1] = rescore(
             work, settings, size, np.int64(query.ctypes.data), query_norm, scores[i], docs[i]
         )
     return np.int64(0)

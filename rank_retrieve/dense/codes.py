@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rank_retrieve.dense.elements import FLOAT32, blocks_of
 from rank_retrieve.dense.vectors import VectorColumn
 from rank_retrieve.types import Float32s, Int32s, Int64s, Metric, UInt8s
 
@@ -59,13 +60,23 @@ class Coder:
     def encode(self, rows: Float32s, norms: Float32s) -> UInt8s:
         """The codes of rows, uint8 [n, code_bytes].
 
-        rows: float32 [n, stride]; norms: float32 [n].
+        rows: float32 [n, dim or more]; norms: float32 [n].
         """
         from rank_retrieve.dense import _build_kernels as kernels
 
         codes = np.empty((len(rows), self.code_bytes), np.uint8)
         metric = NUMBERS[self.metric]
         kernels.encode_rows(rows, norms, metric, self.offsets, self.scale, codes)
+        return codes
+
+    def encode_column(self, column: VectorColumn, first: int = 0) -> UInt8s:
+        """The codes of a column's rows from `first` on."""
+        if column.element is FLOAT32:
+            return self.encode(column.rows[first:], column.norms[first:])
+        codes = np.empty((column.n - first, self.code_bytes), np.uint8)
+        for block in blocks_of(len(codes)):
+            rows = slice(first + block.start, first + block.stop)
+            codes[block] = self.encode(column.vectors[rows], column.norms[rows])
         return codes
 
 

@@ -1,31 +1,37 @@
 """Exact nearest neighbours over an array of vectors, for notebooks: build, search, save, open.
 
 A saved Exact is a directory with one segment file: section `exact` is JSON (metric, kind of ids),
-then the ids (`ids`) and the vectors of field `vector` (`vectors`).
+then the ids (`ids`), the vectors of field `vector` (`vectors`), and codes of them (`int8.vector`
+or `1bit.vector`) where there are some.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from numpy.typing import NDArray
 
-from rank_retrieve.dense.searcher import DensePart, ExactSearcher
-from rank_retrieve.dense.validate import as_matrix, check_metric
-from rank_retrieve.dense.vectors import VectorColumn, merge_vectors, write_vectors
+from rank_retrieve.dense.elements import BITS
+from rank_retrieve.dense.index_searcher import IndexPart, IndexSearcher
+from rank_retrieve.dense.indexes import code_class, code_effort
+from rank_retrieve.dense.searcher import ExactSearcher
+from rank_retrieve.dense.stored import FIELD, StoredVectors, threads_of, vector_of, vectors_of
+from rank_retrieve.dense.structures import Codes
 from rank_retrieve.errors import CorruptionError, InvalidArgument
-from rank_retrieve.persistence.ids import IdKind, Ids
+from rank_retrieve.persistence.ids import IdKind
 from rank_retrieve.types import (
+    METRICS,
     Bitmap,
+    DType,
+    ExactOptions,
     Explanation,
     Float32s,
     Hits,
-    MemorySections,
     Metric,
-    Query,
     Ranked,
     SectionSink,
 )
@@ -34,14 +40,15 @@ if TYPE_CHECKING:
     from rank_retrieve.persistence.directory import Directory
 
 KIND = "exact"
-FIELD = "vector"
 VERSION = 1
 
 
-class _Description(msgspec.Struct, forbid_unknown_fields=True):
+class _Description(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     version: int
     metric: Metric
     ids: IdKind
+    quantizer: Literal["int8", "1bit"] | None = None
+    rescored: int = 400
 
 
 class Exact:
@@ -52,10 +59,21 @@ class Exact:
     [0, 2]
     """
 
-    def __init__(self, column: VectorColumn, ids: Ids, metric: Metric) -> None:
-        self._column, self._ids = column, ids
-        self.metric: Metric = check_metric(metric)
-        self._searcher = ExactSearcher([DensePart(column, 0, None, column.n_docs)], self.metric)
+    def __init__(
+        self,
+        stored: StoredVectors,
+        codes: Codes | None = None,
+        options: ExactOptions | None = None,
+    ) -> None:
+        self._stored, self._codes = stored, codes
+        self.options = ExactOptions() if options is None else options
+        self.metric: Metric = stored.metric
+        part = IndexPart(stored.column, 0, None, stored.column.n_docs, codes)
+        self._searcher: ExactSearcher | IndexSearcher = (
+            ExactSearcher([part], stored.metric)
+            if codes is None
+            else IndexSearcher([part], stored.metric, code_effort(self.options))
+        )
 
     # ----------------------------------------------------------------- making
 
@@ -66,21 +84,32 @@ class Exact:
         ids: Sequence[Any] | NDArray[Any] | None = None,
         *,
         metric: Metric = "cosine",
+        dtype: DType = "float32",
+        quantizer: Literal["int8", "1bit"] | None = None,
+        rescored: int = 400,
     ) -> Exact:
         """Copy vectors into a searchable column.
 
-        vectors: any array [n, dim] of real numbers; stored as float32 and not normalised.
+        vectors: any array [n, dim] of real numbers; not normalised. For "hamming" booleans, or
+            uint8 [n, dim / 8] as `np.packbits` makes them.
         ids: strings, or integers of 64 bits, without duplicates; positions by default.
-        metric: "cosine", "dot", or "euclidean" (negated squared distance).
+        metric: "cosine", "dot", "euclidean" (negated squared distance), or "hamming" (negated
+            number of bits that differ).
+        dtype: "float32", or "float16" to store vectors rounded, in half the space; scores are
+            those of what is stored.
+        quantizer, rescored: see `ExactOptions`: "int8" finds the same hits several times as fast,
+            for a quarter more memory; "1bit" may miss some. Not for "hamming".
         Raises InvalidArgument for values that are not finite, a row of zeros under cosine,
         and the arguments above.
         """
-        metric = check_metric(metric)
-        matrix = as_matrix(vectors, None, metric)
-        id_column = Ids.of(ids, len(matrix))
-        sections = MemorySections()
-        write_vectors(sections, FIELD, matrix, None, len(matrix))
-        return cls(VectorColumn.open(sections, FIELD), id_column, metric)
+        codes = None
+        options = ExactOptions(quantizer, rescored)
+        stored = StoredVectors.of(vectors, ids, metric, dtype, METRICS)
+        if options.quantizer is not None:
+            if stored.column.element is BITS:
+                raise InvalidArgument("quantizer", quantizer, f"is not for {metric}")
+            codes = code_class(options.quantizer).of(stored.column, metric)
+        return cls(stored, codes, options)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | Directory) -> Exact:
@@ -92,25 +121,30 @@ class Exact:
         from rank_retrieve.persistence.standalone import open_retriever
 
         sections, description = open_retriever(path, KIND, VERSION, _Description)
-        column = VectorColumn.open(sections, FIELD)
-        if column.docs is not None:
-            raise CorruptionError(sections.origin, 0, "a vector for each document", "fewer")
-        ids = Ids.open(sections, description.ids, column.n_docs)
-        return cls(column, ids, description.metric)
+        stored, codes = StoredVectors.open(sections, description.ids, description.metric), None
+        try:
+            options = ExactOptions(description.quantizer, description.rescored)
+        except InvalidArgument as error:
+            raise CorruptionError(sections.origin, 0, "options", repr(error)) from error
+        if options.quantizer is not None:
+            codes = code_class(options.quantizer).open(sections, FIELD, stored.column)
+            if codes.metric != stored.metric:
+                raise CorruptionError(sections.origin, 0, stored.metric, codes.metric)
+        return cls(stored, codes, options)
 
     def save(self, path: str | os.PathLike[str] | Directory) -> None:
         """Write to a directory, made where absent; atomically replaces what was saved there."""
         from rank_retrieve.persistence.standalone import save_retriever
 
-        description = _Description(VERSION, self.metric, self._ids.kind)
-        save_retriever(path, KIND, description, self._write)
+        options, kind = self.options, self._stored.ids.kind
+        description = _Description(VERSION, self.metric, kind, options.quantizer, options.rescored)
 
-    def _write(self, sink: SectionSink) -> None:
-        self._ids.write(sink)
-        if len(self):
-            merge_vectors(sink, FIELD, [(self._column, None, len(self))])
-        else:
-            write_vectors(sink, FIELD, self._column.vectors, None, 0)
+        def write(sink: SectionSink) -> None:
+            self._stored.write(sink)
+            if self._codes is not None:
+                self._codes.write(sink, FIELD)
+
+        save_retriever(path, KIND, description, write)
 
     # ----------------------------------------------------------------- searching
 
@@ -123,7 +157,7 @@ class Exact:
         Raises InvalidArgument for k < 1, a bitmap of another size or a query of another kind,
         DimensionMismatch for a vector of another length.
         """
-        vector = _query_vector(query)
+        vector = vector_of(query)
         ranked = self._searcher.search(vector, k, None if allowed is None else [allowed])
         return self._hits(vector, ranked)
 
@@ -141,55 +175,42 @@ class Exact:
         threads: over which queries are divided; by default one for each CPU.
         Raises like `search`.
         """
-        if isinstance(queries, Sequence) and any(isinstance(query, Query) for query in queries):
-            queries = [_query_vector(query) for query in queries]
+        queries = vectors_of(queries)
         if isinstance(queries, Sequence) and not queries:
             return []
         ranked = self._searcher.search_many(
             queries,
             k,
             None if allowed is None else [allowed],
-            threads=len(os.sched_getaffinity(0)) if threads is None else threads,
+            threads=threads_of(threads),
         )
         return [self._hits(query, found) for query, found in zip(queries, ranked, strict=True)]
 
     def explain(self, query: Any, id: Any) -> Explanation:  # noqa: A002
         """The score of one vector, step by step. Raises NotFound for an unknown id."""
-        return self._searcher.explain(_query_vector(query), self._ids.position(id))
+        return self._searcher.explain(vector_of(query), self._stored.ids.position(id))
 
     def position(self, id: Any) -> int:  # noqa: A002
         """Where a document stands in order of insertion. Raises NotFound for an unknown id."""
-        return self._ids.position(id)
+        return self._stored.ids.position(id)
 
     def vector(self, id: Any) -> Float32s:  # noqa: A002
-        """The vector of an id as it was given, float32 [dim]. Raises NotFound."""
-        row: Float32s = self._column.vectors[self._ids.position(id)].copy()
-        return row
+        """The vector of an id as it is stored, float32 [dim]. Raises NotFound."""
+        return self._stored.vector(id)
 
     def _hits(self, vector: Any, ranked: Ranked) -> Hits:
-        def explain(position: int) -> Explanation:
-            return self._searcher.explain(vector, int(ranked.docs[position]))
-
-        return Hits(self._ids.take(ranked.docs), ranked.scores, explain=explain, plan=_PLAN)
+        return self._stored.hits(ranked, partial(self._searcher.explain, vector), _PLAN)
 
     @property
     def dim(self) -> int:
         """Components of each vector."""
-        return self._column.dim
+        return self._stored.column.dim
 
     def __len__(self) -> int:
-        return self._column.n
+        return self._stored.column.n
 
     def __repr__(self) -> str:
         return f"Exact({len(self)} vectors, dim {self.dim}, {self.metric})"
 
 
 _PLAN = {"retriever": "exact", "strategy": "exhaustive"}
-
-
-def _query_vector(query: Any) -> Any:
-    if not isinstance(query, Query):
-        return query
-    if query.vector is None:
-        raise InvalidArgument("query", repr(query), "must have a vector")
-    return query.vector

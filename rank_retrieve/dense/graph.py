@@ -33,17 +33,18 @@ import math
 import struct
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rank_retrieve.dense.codes import CODE_BYTES, NUMBERS, Coder
+from rank_retrieve.dense.sections import damaged, stored_array
 from rank_retrieve.dense.vectors import VectorColumn
 from rank_retrieve.dense.work import WorkPool
-from rank_retrieve.errors import CorruptionError, FormatVersionError
+from rank_retrieve.errors import FormatVersionError
 from rank_retrieve.types import (
-    METRICS,
+    FLOAT_METRICS,
     HNSWOptions,
     Int32s,
     Int64s,
@@ -52,6 +53,9 @@ from rank_retrieve.types import (
     SectionSink,
     UInt8s,
 )
+
+if TYPE_CHECKING:
+    from rank_retrieve.dense.graph_search import GraphSearcher
 
 LAYOUT = 1
 MAX_LEVEL = 24
@@ -120,6 +124,12 @@ class Graph:
         """Scratch for searches, kept from one searcher to the next."""
         return WorkPool(self.n, self.links.shape[1], self.coder.code_bytes)
 
+    def searcher(self, column: VectorColumn, base: int) -> GraphSearcher:
+        """What walks the graph; `base` is added to docs."""
+        from rank_retrieve.dense.graph_search import GraphSearcher
+
+        return GraphSearcher(self, column, base)
+
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
@@ -159,7 +169,7 @@ class Graph:
         origin, prefix = sections.origin, f"hnsw.{name}"
         raw = sections.section(f"{prefix}.meta")
         if len(raw) != _META.size:
-            raise _damaged(origin, f"{prefix}.meta", f"{_META.size} bytes", f"{len(raw)} bytes")
+            raise damaged(origin, f"{prefix}.meta", f"{_META.size} bytes", f"{len(raw)} bytes")
         (
             layout, number, m, ef_construction, code_bytes, n, n_upper, top, entry, zero, scale,
             seed,
@@ -167,7 +177,7 @@ class Graph:
         if layout != LAYOUT or zero:
             raise FormatVersionError(origin, f"hnsw layout {layout}", f"layout {LAYOUT}")
         fits = (
-            number < len(METRICS)
+            number < len(FLOAT_METRICS)
             and 2 <= m <= HNSWOptions.MAX_M
             and 1 <= ef_construction <= HNSWOptions.MAX_EF
             and code_bytes == -(-column.dim // CODE_BYTES) * CODE_BYTES
@@ -180,23 +190,23 @@ class Graph:
             and (entry == -1 if not n else 0 <= entry < (n_upper if top else n))
         )
         if not fits:
-            raise _damaged(origin, f"{prefix}.meta", "a graph over the vectors", raw.hex(" ", 4))
-        metric = METRICS[number]
+            raise damaged(origin, f"{prefix}.meta", "a graph over the vectors", raw.hex(" ", 4))
+        metric = FLOAT_METRICS[number]
 
         def array(part: str, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
-            return _array(sections, f"{prefix}{part}", dtype, shape)
+            return stored_array(sections, f"{prefix}{part}", dtype, shape)
 
         levels = array(".levels", "u1", (n_upper,))
         if n_upper and not (int(levels.min()) >= 1 and int(levels.max()) == top):
-            raise _damaged(origin, f"{prefix}.levels", f"levels 1..{top}", "others")
+            raise damaged(origin, f"{prefix}.levels", f"levels 1..{top}", "others")
         if top and int(levels[entry]) != top:
-            raise _damaged(origin, f"{prefix}.meta", "an entry on the top layer", str(entry))
+            raise damaged(origin, f"{prefix}.meta", "an entry on the top layer", str(entry))
         nodes = array(".nodes", "<i4", (n_upper,))
         if n_upper and not (int(nodes.min()) >= 0 and int(nodes.max()) < n):
-            raise _damaged(origin, f"{prefix}.nodes", f"rows below {n}", "others")
+            raise damaged(origin, f"{prefix}.nodes", f"rows below {n}", "others")
         offsets = array(".offsets", "<f4", (column.dim,))
         if not np.isfinite(offsets).all():
-            raise _damaged(origin, f"{prefix}.offsets", "finite numbers", "others")
+            raise damaged(origin, f"{prefix}.offsets", "finite numbers", "others")
         coder = Coder(metric, offsets, scale, code_bytes)
         return cls(
             HNSWOptions(m=m, ef_construction=ef_construction, seed=seed),
@@ -210,19 +220,3 @@ class Graph:
             top if n else -1,
             entry,
         )
-
-
-def _array(sections: Sections, name: str, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    section = sections.section(name)
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    if len(section) != size:
-        raise _damaged(sections.origin, name, f"{size} bytes", f"{len(section)} bytes")
-    if not size:
-        return np.empty(shape, dtype=dtype)
-    array = np.frombuffer(section, dtype=dtype).reshape(shape)
-    array.flags.writeable = False
-    return array
-
-
-def _damaged(origin: str, section: str, expected: str, got: str) -> CorruptionError:
-    return CorruptionError(f"{origin} ({section})", 0, expected, got)

@@ -21,9 +21,9 @@ import numpy as np
 
 from rank_retrieve.dense.codes import NUMBERS
 from rank_retrieve.dense.graph import Graph
-from rank_retrieve.dense.vectors import VectorColumn
+from rank_retrieve.dense.vectors import VectorColumn, stride_of
 from rank_retrieve.errors import InvalidArgument
-from rank_retrieve.types import Bitmap, Float32s, Float64s, HNSWOptions, Int64s, Ranked
+from rank_retrieve.types import Bitmap, Float32s, Float64s, Int64s, Ranked
 
 Way = Literal["walk", "scan", "post-filter", "bridge", "exact"]
 
@@ -87,7 +87,7 @@ def plan_search(visible: Visible, column: VectorColumn, k: int, ef_search: int) 
     """The cheapest way to k hits among the visible rows of a column."""
     lines = -(-column.dim // 64)
     limit = max(ef_search, k)
-    rescored = min(rescored_of(k, column.rows.shape[1] * 4), limit, visible.count)
+    rescored = min(rescored_of(k, column.rows.strides[0]), limit, visible.count)
 
     def walk_ns(candidates: float) -> float:
         return _WALK_NS + (_CANDIDATE_NS + _CANDIDATE_LINE_NS * lines) * candidates
@@ -159,6 +159,10 @@ class GraphSearcher:
             scores[poor], docs[poor], counts[poor] = again
         return [Ranked(*both) for both in zip(docs, scores, strict=True)]
 
+    def plan(self, visible: Visible, k: int, ef_search: int) -> GraphPlan:
+        """The cheapest way to k hits among the visible rows."""
+        return plan_search(visible, self.column, k, ef_search)
+
     def search_one(self, query: Float32s, k: int, ef_search: int) -> Ranked | None:
         """`search` for one query among all rows, to the bit, with less ado.
 
@@ -190,8 +194,8 @@ class GraphSearcher:
         everything = Visible(None, column.n)
         plan = plan_search(everything, column, kept, ef_search)
         settings = None
-        # rows that are padded would be measured with their padding
-        if plan.way == "walk" and column.rows.shape[1] == column.dim:
+        # a query of another length than the rows needs padding, and its norm is that without
+        if plan.way == "walk" and stride_of(column.dim) == column.dim:
             settings = self._settings_of(plan, kept, everything)
         if len(self._ready) > 64:
             self._ready.clear()
@@ -230,8 +234,8 @@ class GraphSearcher:
             _MODES[plan.way], k, plan.limit, plan.rescored, NUMBERS[self.graph.metric],
             0 if bits is None else bits.bytes_view().ctypes.data,
             0 if column.docs is None else column.docs.ctypes.data,
-            self._base, column.rows.ctypes.data, 4 * column.rows.shape[1],
-            column.norms.ctypes.data,
+            self._base, column.rows.ctypes.data, column.rows.strides[0],
+            4 * stride_of(column.dim), column.norms.ctypes.data,
         ]  # fmt: skip
         made = np.array(slots, dtype=np.int64)
         if bits is None and len(self._settings) < 64:
@@ -240,7 +244,7 @@ class GraphSearcher:
 
 
 def _scan_plan(k: int, column: VectorColumn) -> GraphPlan:
-    rescored = k + rescored_of(k, column.rows.shape[1] * 4)
+    rescored = k + rescored_of(k, column.rows.strides[0])
     return GraphPlan("scan", rescored, rescored)
 
 
@@ -249,16 +253,3 @@ def _safer(plan: GraphPlan, k: int, column: VectorColumn) -> GraphPlan:
     if way == "scan":
         return _scan_plan(k, column)
     return GraphPlan(way, plan.limit, plan.rescored)
-
-
-def check_ef(ef_search: int) -> int:
-    """The number itself, or InvalidArgument."""
-    if (
-        isinstance(ef_search, bool)
-        or not isinstance(ef_search, int | np.integer)
-        or not 1 <= ef_search <= HNSWOptions.MAX_EF
-    ):
-        raise InvalidArgument(
-            "ef_search", ef_search, f"must be an integer in 1..{HNSWOptions.MAX_EF}"
-        )
-    return int(ef_search)

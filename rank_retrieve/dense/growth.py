@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from rank_retrieve.dense.codes import Coder, Distances
+from rank_retrieve.dense.crew import run_all
 from rank_retrieve.dense.graph import MAX_LEVEL, Graph
-from rank_retrieve.dense.indexes import MergedPart
 from rank_retrieve.dense.searcher import check_threads
+from rank_retrieve.dense.structures import MergedPart
 from rank_retrieve.dense.vectors import VectorColumn, live_rows
 from rank_retrieve.dense.work import BATCH_NODES, Work
 from rank_retrieve.types import HNSWOptions, Int32s, Int64s, Metric, UInt64s
@@ -105,14 +106,15 @@ def merge_graphs(
         if part.column is None:
             continue
         kept = live_rows(part.column, part.live)
-        same = part.graph is not None and replace(part.graph.options, ef_search=1) == replace(
+        graph = part.structure if isinstance(part.structure, Graph) else None
+        same = graph is not None and replace(graph.options, ef_search=1) == replace(
             options, ef_search=1
         )
-        if part.graph is None or not same or len(kept) <= most:
+        if graph is None or not same or len(kept) <= most:
             first += len(kept)
             continue
-        if worth_mending(part.graph, len(kept)):
-            most, best, best_first = len(kept), (part.graph, part.column, kept), first
+        if worth_mending(graph, len(kept)):
+            most, best, best_first = len(kept), (graph, part.column, kept), first
         first += len(kept)
     if best is None:
         return build_graph(column, metric, options, threads=threads, progress=progress)
@@ -176,7 +178,7 @@ def _insert(
     options, m, old_n = graph.options, graph.options.m, graph.n
     codes = graph.codes
     if old_n < column.n:
-        new = graph.coder.encode(column.rows[old_n:], column.norms[old_n:])
+        new = graph.coder.encode_column(column, old_n)
         codes = np.concatenate([codes, new]) if old_n else new
     distances = Distances.of(codes, graph.metric)
     levels = levels_of(rows, options)
@@ -196,12 +198,11 @@ def _insert(
         upper_links=np.concatenate([graph.upper_links, np.full((added, m), -1, np.int32)]),
     )
     crew = _Crew(grown, distances, threads)
-    with crew:
-        for start in range(0, len(rows), BATCH_NODES):
-            stop = min(start + BATCH_NODES, len(rows))
-            crew.link(rows[start:stop], levels[start:stop], positions[start:stop])
-            if progress is not None:
-                progress(stop, len(rows))
+    for start in range(0, len(rows), BATCH_NODES):
+        stop = min(start + BATCH_NODES, len(rows))
+        crew.link(rows[start:stop], levels[start:stop], positions[start:stop])
+        if progress is not None:
+            progress(stop, len(rows))
     return grown
 
 
@@ -217,29 +218,16 @@ class _Crew:
         limit = graph.options.ef_construction
         sizes = (graph.n, graph.links.shape[1], graph.coder.code_bytes, limit)
         self._works = [Work(*sizes, building=True) for _ in range(self.n_threads)]
-        self._pool = ThreadPoolExecutor(self.n_threads) if self.n_threads > 1 else None
-
-    def __enter__(self) -> _Crew:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
 
     def run(self, steps: Sequence[Callable[[Work], None]]) -> None:
         """Each step once, on any thread."""
-        if self._pool is None:
-            for step in steps:
-                step(self._works[0])
-            return
 
         def one(step: Callable[[Work], None]) -> None:
             work = self._works.pop()
             step(work)
             self._works.append(work)
 
-        # list() raises what a step has raised
-        list(self._pool.map(one, steps))
+        run_all([partial(one, step) for step in steps], self.n_threads)
 
     def link(self, rows: Int32s, levels: Int32s, positions: Int32s) -> None:
         """Insert one batch."""
@@ -307,38 +295,37 @@ def _mended(
     places[positions] = np.arange(len(positions), dtype=np.int32)
     links = np.full((column.n, 2 * m), -1, np.int32)
     coder = Coder.fit(column, graph.metric)
-    codes = coder.encode(column.rows, column.norms)
+    codes = coder.encode_column(column)
     distances_now = Distances.of(codes, graph.metric)
     squares = distances_now.squares if graph.metric == "euclidean" else None
     levels = graph.upper_levels[positions]
     ends = np.cumsum(levels, dtype=np.int64)
     upper_links = np.full((int(ends[-1]) if len(ends) else 0, m), -1, np.int32)
     crew = _Crew(graph, distances, threads)
-    with crew:
-        rows, own = kept.astype(np.int32), links[first : first + len(kept)]
-        size = -(-max(1, len(rows)) // (4 * crew.n_threads))
+    rows, own = kept.astype(np.int32), links[first : first + len(kept)]
+    size = -(-max(1, len(rows)) // (4 * crew.n_threads))
 
-        survived = np.zeros(len(rows), np.int32)
+    survived = np.zeros(len(rows), np.int32)
 
-        def mend(
-            layer: int, nodes: Int32s, renumbered: Int32s, lists: Int32s, start: int, stop: int
-        ) -> Callable[[Work], None]:
-            return lambda work: kernels.mend(
-                table, work.table, constants, layer, nodes, renumbered, lists, survived, start, stop
-            )
-
-        crew.run(
-            [
-                mend(0, rows, numbers, own, start, min(start + size, len(rows)))
-                for start in range(0, len(rows), size)
-            ]
+    def mend(
+        layer: int, nodes: Int32s, renumbered: Int32s, lists: Int32s, start: int, stop: int
+    ) -> Callable[[Work], None]:
+        return lambda work: kernels.mend(
+            table, work.table, constants, layer, nodes, renumbered, lists, survived, start, stop
         )
-        added = np.where(np.arange(2 * m) >= survived[:, np.newaxis], own, -1)
-        for layer in range(1, graph.top + 1):
-            there = np.flatnonzero(levels >= layer)
-            lists = np.empty((len(there), m), np.int32)
-            crew.run([mend(layer, positions[there], places, lists, 0, len(there))])
-            upper_links[(ends - levels)[there] + layer - 1] = lists
+
+    crew.run(
+        [
+            mend(0, rows, numbers, own, start, min(start + size, len(rows)))
+            for start in range(0, len(rows), size)
+        ]
+    )
+    added = np.where(np.arange(2 * m) >= survived[:, np.newaxis], own, -1)
+    for layer in range(1, graph.top + 1):
+        there = np.flatnonzero(levels >= layer)
+        lists = np.empty((len(there), m), np.int32)
+        crew.run([mend(layer, positions[there], places, lists, 0, len(there))])
+        upper_links[(ends - levels)[there] + layer - 1] = lists
     top = int(levels.max(initial=0)) if len(kept) else -1
     entry = first if len(kept) else -1
     if top > 0:
@@ -351,12 +338,11 @@ def _mended(
     if len(changed):
         # a list for link_back holds what is new, and -1 behind it
         chosen = np.take_along_axis(added, np.argsort(added < 0, axis=1, kind="stable"), axis=1)
-        with _Crew(mended, distances_now, threads) as crew:
-            crew.link_back(
-                (changed + first).astype(np.int32),
-                np.zeros(len(changed), np.int32),
-                np.full(len(changed), -1, np.int32),
-                np.arange(len(changed), dtype=np.int64),
-                np.ascontiguousarray(chosen[changed], np.int32),
-            )
+        _Crew(mended, distances_now, threads).link_back(
+            (changed + first).astype(np.int32),
+            np.zeros(len(changed), np.int32),
+            np.full(len(changed), -1, np.int32),
+            np.arange(len(changed), dtype=np.int64),
+            np.ascontiguousarray(chosen[changed], np.int32),
+        )
     return mended

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,19 +20,20 @@ from numpy.typing import NDArray
 from rank_retrieve.dense.graph import Graph
 from rank_retrieve.dense.growth import adopt_graph, build_graph, extend_graph, worth_mending
 from rank_retrieve.dense.index_searcher import IndexPart, IndexSearcher
-from rank_retrieve.dense.tuning import measured_ef
-from rank_retrieve.dense.validate import as_matrix, check_metric
-from rank_retrieve.dense.vectors import VectorColumn, column_of, merge_vectors, write_vectors
+from rank_retrieve.dense.indexes import graph_effort
+from rank_retrieve.dense.stored import FIELD, StoredVectors, threads_of, vector_of, vectors_of
+from rank_retrieve.dense.tuning import measured_effort
+from rank_retrieve.dense.vectors import VectorColumn
 from rank_retrieve.errors import CorruptionError, InvalidArgument
-from rank_retrieve.persistence.ids import IdKind, Ids
+from rank_retrieve.persistence.ids import IdKind
 from rank_retrieve.types import (
     Bitmap,
+    DType,
     Explanation,
     Float32s,
     Hits,
     HNSWOptions,
     Metric,
-    Query,
     Ranked,
     SectionSink,
 )
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from rank_retrieve.persistence.directory import Directory
 
 KIND = "hnsw"
-FIELD = "vector"
 VERSION = 1
 
 
@@ -56,17 +56,20 @@ class _Description(msgspec.Struct, forbid_unknown_fields=True):
 class _State:
     """Everything that a search needs; replaced as a whole, so that a search sees one of them."""
 
-    column: VectorColumn
-    graph: Graph | None
-    ids: Ids
-    metric: Metric
+    stored: StoredVectors
+    graph: Graph
     options: HNSWOptions
+
+    @property
+    def column(self) -> VectorColumn:
+        """The vectors."""
+        return self.stored.column
 
     @cached_property
     def searcher(self) -> IndexSearcher:
         """Over the one part that there is."""
         part = IndexPart(self.column, 0, None, self.column.n_docs, self.graph)
-        return IndexSearcher([part], self.metric, self.options.ef_search)
+        return IndexSearcher([part], self.stored.metric, graph_effort(self.options.ef_search))
 
 
 class HNSW:
@@ -102,31 +105,33 @@ class HNSW:
         ids: Sequence[Any] | NDArray[Any] | None = None,
         *,
         metric: Metric = "cosine",
+        dtype: DType = "float32",
         options: HNSWOptions | None = None,
         threads: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> HNSW:
         """Copy vectors and build a graph over them.
 
-        vectors: any array [n, dim] of real numbers; stored as float32 and not normalised.
+        vectors: any array [n, dim] of real numbers; not normalised.
         ids: strings, or integers of 64 bits, without duplicates; positions by default.
         metric: "cosine", "dot", or "euclidean" (negated squared distance).
+        dtype: "float32", or "float16" to store vectors rounded, in half the space; scores are
+            those of what is stored.
         threads: None for one a CPU; the graph is the same on any number.
         progress: told (rows done, rows in all) after each batch; what it raises ends the build.
         Raises InvalidArgument for values that are not finite, a row of zeros under cosine,
         and the arguments above.
         """
-        metric = check_metric(metric)
         options = _checked(options)
-        matrix = as_matrix(vectors, None, metric)
-        id_column = Ids.of(ids, len(matrix))
-        column = column_of(matrix)
-        graph = build_graph(column, metric, options, threads=threads, progress=progress)
-        return cls._of(_State(column, graph, id_column, metric, options))
+        stored = StoredVectors.of(vectors, ids, metric, dtype)
+        graph = build_graph(
+            stored.column, stored.metric, options, threads=threads, progress=progress
+        )
+        return cls._of(_State(stored, graph, options))
 
     @classmethod
     def _of(cls, state: _State) -> HNSW:
-        return cls(lambda: state, state.metric)
+        return cls(lambda: state, state.stored.metric)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | Directory) -> HNSW:
@@ -144,14 +149,11 @@ class HNSW:
             raise CorruptionError(sections.origin, 0, "options", repr(error)) from error
 
         def load() -> _State:
-            column = VectorColumn.open(sections, FIELD)
-            if column.docs is not None:
-                raise CorruptionError(sections.origin, 0, "a vector for each document", "fewer")
-            graph = Graph.open(sections, FIELD, column)
+            stored = StoredVectors.open(sections, description.ids, description.metric)
+            graph = Graph.open(sections, FIELD, stored.column)
             if graph.metric != description.metric:
                 raise CorruptionError(sections.origin, 0, description.metric, graph.metric)
-            ids = Ids.open(sections, description.ids, column.n_docs)
-            return _State(column, graph, ids, description.metric, options)
+            return _State(stored, graph, options)
 
         return cls(load, description.metric)
 
@@ -161,15 +163,10 @@ class HNSW:
 
         state = self._state
         options = {name: getattr(state.options, name) for name in _OPTION_NAMES}
-        description = _Description(VERSION, state.metric, state.ids.kind, options)
+        description = _Description(VERSION, self.metric, state.stored.ids.kind, options)
 
         def write(sink: SectionSink) -> None:
-            state.ids.write(sink)
-            if state.column.n:
-                merge_vectors(sink, FIELD, [(state.column, None, state.column.n)])
-            else:
-                write_vectors(sink, FIELD, state.column.vectors, None, 0)
-            assert state.graph is not None
+            state.stored.write(sink)
             state.graph.write(sink, FIELD)
 
         save_retriever(path, KIND, description, write)
@@ -192,17 +189,14 @@ class HNSW:
         Raises InvalidArgument, also for an id that is there already; DimensionMismatch.
         """
         state = self._state
-        matrix = as_matrix(vectors, state.column.dim, state.metric)
-        both = _ids_with(state.ids, ids, len(matrix))
-        column = column_of(np.concatenate([state.column.vectors, matrix]))
-        assert state.graph is not None
+        stored = state.stored.with_more(vectors, ids)
         if state.graph.n:
-            graph = extend_graph(state.graph, column, threads=threads, progress=progress)
+            graph = extend_graph(state.graph, stored.column, threads=threads, progress=progress)
         else:
             graph = build_graph(
-                column, state.metric, state.options, threads=threads, progress=progress
+                stored.column, self.metric, state.options, threads=threads, progress=progress
             )
-        self._loaded = replace(state, column=column, graph=graph, ids=both)
+        self._loaded = replace(state, stored=stored, graph=graph)
 
     def delete(self, ids: Sequence[Any] | NDArray[Any], *, threads: int | None = None) -> None:
         """Remove vectors by id, and link their neighbours around them.
@@ -214,16 +208,14 @@ class HNSW:
         state = self._state
         stays = np.ones(len(self), dtype=np.bool_)
         for value in list(ids):
-            stays[state.ids.position(value)] = False
+            stays[state.stored.ids.position(value)] = False
         kept = np.flatnonzero(stays)
-        column = column_of(state.column.vectors[kept])
-        rest = Ids.of(state.ids.take(kept).tolist(), len(kept))
-        assert state.graph is not None
+        stored = state.stored.only(kept)
         if worth_mending(state.graph, len(kept)):
-            graph = adopt_graph(state.graph, state.column, kept, column, 0, threads=threads)
+            graph = adopt_graph(state.graph, state.column, kept, stored.column, 0, threads=threads)
         else:
-            graph = build_graph(column, state.metric, state.options, threads=threads)
-        self._loaded = replace(state, column=column, graph=graph, ids=rest)
+            graph = build_graph(stored.column, self.metric, state.options, threads=threads)
+        self._loaded = replace(state, stored=stored, graph=graph)
 
     # ----------------------------------------------------------------- searching
 
@@ -244,9 +236,9 @@ class HNSW:
         Raises InvalidArgument for k < 1, a bitmap of another size or a query of another kind,
         DimensionMismatch for a vector of another length.
         """
-        state, vector = self._state, _query_vector(query)
+        state, vector = self._state, vector_of(query)
         filters = None if allowed is None else [allowed]
-        ranked = state.searcher.search(vector, k, filters, ef_search=ef_search)
+        ranked = state.searcher.search(vector, k, filters, effort=ef_search)
         return _hits(state, vector, ranked)
 
     def search_many(
@@ -265,16 +257,15 @@ class HNSW:
         Raises like `search`.
         """
         state = self._state
-        if isinstance(queries, Sequence) and any(isinstance(query, Query) for query in queries):
-            queries = [_query_vector(query) for query in queries]
+        queries = vectors_of(queries)
         if isinstance(queries, Sequence) and not queries:
             return []
         ranked = state.searcher.search_many(
             queries,
             k,
             None if allowed is None else [allowed],
-            ef_search=ef_search,
-            threads=len(os.sched_getaffinity(0)) if threads is None else threads,
+            effort=ef_search,
+            threads=threads_of(threads),
         )
         return [_hits(state, query, found) for query, found in zip(queries, ranked, strict=True)]
 
@@ -283,7 +274,7 @@ class HNSW:
     ) -> str:
         """How a search would go: "walk", "scan", "post-filter", "bridge", "exact" or "nothing"."""
         filters = None if allowed is None else [allowed]
-        return self._state.searcher.plan(k, filters, ef_search=ef_search)[0]
+        return self._state.searcher.plan(k, filters, effort=ef_search)[0]
 
     def tune(
         self,
@@ -304,7 +295,7 @@ class HNSW:
         target when no ef_search reaches it. Raises InvalidArgument.
         """
         state = self._state
-        report = measured_ef(state.searcher, state.column, recall, k, queries, sample, seed)
+        report = measured_effort(state.searcher, recall, k, queries, sample, seed)
         options = replace(state.options, ef_search=report["ef_search"])
         self._loaded = replace(state, options=options)
         return report
@@ -312,10 +303,10 @@ class HNSW:
     def info(self) -> dict[str, Any]:
         """Sizes and options: vectors, dim, metric, m, ef_construction, ef_search, layers, bytes."""
         state = self._state
-        assert state.graph is not None
         links = int((state.graph.links >= 0).sum())
         return {
-            "vectors": len(self), "dim": self.dim, "metric": state.metric,
+            "vectors": len(self), "dim": self.dim, "metric": self.metric,
+            "dtype": state.column.element.name,
             "m": state.options.m, "ef_construction": state.options.ef_construction,
             "ef_search": state.options.ef_search, "layers": state.graph.top + 1,
             "links_per_vector": links / max(1, len(self)),
@@ -326,16 +317,15 @@ class HNSW:
     def explain(self, query: Any, id: Any) -> Explanation:  # noqa: A002
         """The score of one vector, step by step. Raises NotFound for an unknown id."""
         state = self._state
-        return state.searcher.explain(_query_vector(query), state.ids.position(id))
+        return state.searcher.explain(vector_of(query), state.stored.ids.position(id))
 
     def position(self, id: Any) -> int:  # noqa: A002
         """Where a vector stands in order of insertion. Raises NotFound for an unknown id."""
-        return self._state.ids.position(id)
+        return self._state.stored.ids.position(id)
 
     def vector(self, id: Any) -> Float32s:  # noqa: A002
-        """The vector of an id as it was given, float32 [dim]. Raises NotFound."""
-        row: Float32s = self._state.column.vectors[self._state.ids.position(id)].copy()
-        return row
+        """The vector of an id as it is stored, float32 [dim]. Raises NotFound."""
+        return self._state.stored.vector(id)
 
     @property
     def dim(self) -> int:
@@ -359,24 +349,7 @@ _PLAN = {"retriever": "hnsw"}
 
 
 def _hits(state: _State, vector: Any, ranked: Ranked) -> Hits:
-    def explain(position: int) -> Explanation:
-        return state.searcher.explain(vector, int(ranked.docs[position]))
-
-    return Hits(state.ids.take(ranked.docs), ranked.scores, explain=explain, plan=_PLAN)
-
-
-def _ids_with(ids: Ids, more: Any, n_more: int) -> Ids:
-    if ids.kind == "positions" and more is None:
-        return Ids(ids.n_docs + n_more, "positions")
-    if more is None or (ids.kind == "positions" and ids.n_docs):
-        raise InvalidArgument(
-            "ids", more, "must be given for all vectors or for none",
-            "those that are there have " + ("none" if more is not None else "ids"),
-        )  # fmt: skip
-    given = list(more)
-    if len(given) != n_more:
-        raise InvalidArgument("ids", len(given), f"must be {n_more}, one for each vector")
-    return Ids.of([*ids.take(np.arange(ids.n_docs)).tolist(), *given], ids.n_docs + n_more)
+    return state.stored.hits(ranked, partial(state.searcher.explain, vector), _PLAN)
 
 
 def _checked(options: HNSWOptions | None) -> HNSWOptions:
@@ -385,11 +358,3 @@ def _checked(options: HNSWOptions | None) -> HNSWOptions:
     if not isinstance(options, HNSWOptions):
         raise InvalidArgument("options", options, "must be rr.HNSWOptions(...)")
     return options
-
-
-def _query_vector(query: Any) -> Any:
-    if not isinstance(query, Query):
-        return query
-    if query.vector is None:
-        raise InvalidArgument("query", repr(query), "must have a vector")
-    return query.vector

@@ -2,21 +2,22 @@
 
     section                  type            content
     vectors.<field>.meta     32 bytes        below
-    vectors.<field>          f32[n, stride]  rows, as they were put, padded with zeros
+    vectors.<field>          [n, stride]     rows, as they were put, padded with zeros (`elements`)
     vectors.<field>.norms    f32[n]          Euclidean norms
     vectors.<field>.docs     i32[n]          the doc of each row, ascending; absent when
                                              row r is doc r
 
     offset  size  type  field of meta
     0       2     u16   layout, 1
-    2       2     u16   element type, 1 = float32
+    2       2     u16   element type: 1 = float32, 2 = float16, 3 = bits
     4       4     u32   dim
-    8       4     u32   stride: dim rounded up to a multiple of 16
+    8       4     u32   stride: dim rounded up to a multiple of 16, of 64 for bits
     12      4     u32   flags, bit 0: there is a docs section
     16      8     u64   n, rows
     24      8     u64   n_docs, docs of the segment
 
-Everything is little-endian, and sections start at multiples of 64 bytes, so every row does.
+Everything is little-endian, and sections start at multiples of 64 bytes, so every float32 row
+does.
 One row [1, 2] of a segment of one document, dim 2: meta is
 01 00 01 00 02 00 00 00 10 00 00 00 00 00 00 00 01 00.. (8 bytes) 01 00.. (8 bytes), the rows are
 00 00 80 3F 00 00 00 40 and 56 zeros, the norm is BD 1B 0F 40 (2.236068).
@@ -29,10 +30,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rank_retrieve.dense.elements import (
+    BY_NUMBER,
+    ELEMENTS,
+    FLOAT32,
+    Element,
+    FloatRows,
+    Rows,
+    blocks_of,
+)
+from rank_retrieve.dense.sections import damaged, stored_array
 from rank_retrieve.dense.validate import MAX_DIM, row_norms
-from rank_retrieve.errors import CorruptionError, FormatVersionError, InvalidArgument
+from rank_retrieve.errors import FormatVersionError, InvalidArgument
 from rank_retrieve.types import (
     Bitmap,
     Float32s,
@@ -44,67 +54,83 @@ from rank_retrieve.types import (
 )
 
 LAYOUT = 1
-FLOAT32 = 1
 HAS_DOCS = 1
-STRIDE_COMPONENTS = 16
 _META = struct.Struct("<HHIIIQQ")
 _MAX_DOCS = (1 << 31) - 1
 
 
 def stride_of(dim: int) -> int:
-    """Components of a stored row: dim rounded up to a whole number of 64-byte lines."""
-    return -(-dim // STRIDE_COMPONENTS) * STRIDE_COMPONENTS
+    """Components of a stored float32 row: dim rounded up to a whole number of 64-byte lines."""
+    return FLOAT32.stride(dim)
 
 
 def padded(matrix: Float32s) -> Float32s:
     """Rows filled up with zeros to C-contiguous float32 [n, stride]; itself if nothing lacks."""
-    n, dim = matrix.shape
-    stride = stride_of(dim)
-    if stride == dim:
-        return np.ascontiguousarray(matrix)
-    result = np.zeros((n, stride), dtype=np.float32)
-    result[:, :dim] = matrix
-    return result
+    return FLOAT32.rows(matrix, matrix.shape[1])
+
+
+def norms_of(element: Element, rows: Rows, dim: int) -> Float32s:
+    """Euclidean norms of stored rows, float32 [n]; NaN or infinite for a row not finite."""
+    norms = np.empty(len(rows), dtype=np.float32)
+    for block in blocks_of(len(rows)):
+        norms[block] = row_norms(np.ascontiguousarray(element.floats(rows[block], dim)))
+    return norms
 
 
 def column_of(
-    vectors: Float32s, docs: Int32s | None = None, n_docs: int | None = None
+    vectors: Rows,
+    docs: Int32s | None = None,
+    n_docs: int | None = None,
+    *,
+    element: Element = FLOAT32,
+    dim: int | None = None,
 ) -> VectorColumn:
     """A column in memory, with a copy of the vectors.
 
-    vectors: float32 [n, dim], checked by `dense.validate`. docs, n_docs: as of `write_vectors`.
+    Arguments as of `write_vectors`; n_docs is the number of rows by default.
     """
-    n, dim = vectors.shape
-    # padded() may give the caller's own memory back
-    rows = np.array(padded(vectors), copy=True, order="C")
+    n, width = vectors.shape
+    dim = width if dim is None else dim
+    # Element.rows may give the caller's own memory back
+    rows = np.array(element.rows(vectors, dim), copy=True, order="C")
     total = n if n_docs is None else n_docs
-    return VectorColumn(dim, total, rows, row_norms(rows), docs)
+    return VectorColumn(dim, total, rows, norms_of(element, rows, dim), docs, element)
 
 
 # --------------------------------------------------------------------------- writing
 
 
 def write_vectors(
-    sink: SectionSink, field: str, vectors: Float32s, docs: Int32s | None, n_docs: int
+    sink: SectionSink,
+    field: str,
+    vectors: Rows,
+    docs: Int32s | None,
+    n_docs: int,
+    *,
+    element: Element = FLOAT32,
+    dim: int | None = None,
 ) -> VectorColumn:
     """Write the vectors of a field; the column, as it will be read.
 
-    vectors: C-contiguous float32 [n, dim], checked by `dense.validate`.
+    vectors: float32 [n, dim], checked by `dense.validate`, with values that the element type can
+        hold; or for bits uint8 [n, ceil(dim / 8)], packed.
     docs: int32 [n], strictly ascending and below n_docs; None when row r is doc r.
+    dim: components of a vector, where the rows are packed.
     Raises InvalidArgument for shapes that contradict each other or for a value not finite.
     """
-    n, dim = vectors.shape
-    if vectors.dtype != np.float32 or not 1 <= dim <= MAX_DIM:
+    n, width = vectors.shape
+    dim = width if dim is None else dim
+    if vectors.dtype not in (np.float32, element.dtype) or not 1 <= dim <= MAX_DIM:
         raise InvalidArgument(
             field, (vectors.shape, str(vectors.dtype)), "must be float32 [n, dim]"
         )
     _check_docs(field, docs, n, n_docs)
-    norms = row_norms(np.ascontiguousarray(vectors))
+    rows = element.rows(vectors, dim)
+    norms = norms_of(element, rows, dim)
     if not np.isfinite(norms).all():
         raise InvalidArgument(field, "NaN or infinity", "vectors must be finite")
-    rows = padded(vectors)
-    _write(sink, field, dim, n, n_docs, [rows], [norms], docs)
-    return VectorColumn(dim, n_docs, rows, norms, docs)
+    _write(sink, field, element, dim, n, n_docs, [rows], [norms], docs)
+    return VectorColumn(dim, n_docs, rows, norms, docs, element)
 
 
 def merge_vectors(
@@ -118,14 +144,16 @@ def merge_vectors(
         order; the docs of the result are the live docs of all parts, numbered from 0.
     Rows are copied byte by byte from the columns' own memory, straight into the sink.
     Returns whether anything was written: nothing is when no live doc has a vector.
-    Raises InvalidArgument when the columns differ in dimension.
+    Raises InvalidArgument when the columns differ in dimension or element type.
     """
-    rows: list[Float32s] = []
+    rows: list[Rows] = []
     norms: list[Float32s] = []
     docs: list[Int32s] = []
-    dims = {column.dim for column, _, _ in parts if column is not None}
-    if len(dims) > 1:
-        raise InvalidArgument(field, sorted(dims), "columns to merge must have one dimension")
+    kinds = {(column.dim, column.element.name) for column, _, _ in parts if column is not None}
+    if len(kinds) > 1:
+        raise InvalidArgument(
+            field, sorted(kinds), "columns to merge must have one dimension and element type"
+        )
     base = 0
     for column, live, n_docs in parts:
         if column is not None:
@@ -141,7 +169,8 @@ def merge_vectors(
     if n == 0:
         return False
     some = None if n == base else np.concatenate(docs)
-    _write(sink, field, dims.pop(), n, base, rows, norms, some)
+    dim, name = kinds.pop()
+    _write(sink, field, ELEMENTS[name], dim, n, base, rows, norms, some)
     return True
 
 
@@ -157,15 +186,16 @@ def merged_column(
 def _write(
     sink: SectionSink,
     field: str,
+    element: Element,
     dim: int,
     n: int,
     n_docs: int,
-    rows: Sequence[Float32s],
+    rows: Sequence[Rows],
     norms: Sequence[Float32s],
     docs: Int32s | None,
 ) -> None:
     flags = 0 if docs is None else HAS_DOCS
-    meta = _META.pack(LAYOUT, FLOAT32, dim, stride_of(dim), flags, n, n_docs)
+    meta = _META.pack(LAYOUT, element.number, dim, element.stride(dim), flags, n, n_docs)
     sink.add(f"vectors.{field}.meta", meta)
     sink.add(f"vectors.{field}", *rows)
     sink.add(f"vectors.{field}.norms", *norms)
@@ -222,18 +252,25 @@ class VectorColumn:
     """Reads what `write_vectors` wrote, over the sections' own memory.
 
     dim: components of a vector. n: rows. n_docs: docs of the segment.
-    rows: float32 [n, stride], padded. vectors: float32 [n, dim], a view of them.
+    rows: [n, row items of the element type], padded.
+    vectors: float32 [n, dim]: a view of the rows, or `FloatRows` where they are of another type.
     norms: float32 [n]. docs: int32 [n] ascending, or None when row r is doc r.
     """
 
-    __slots__ = ("dim", "docs", "n", "n_docs", "norms", "rows", "vectors")
+    __slots__ = ("dim", "docs", "element", "n", "n_docs", "norms", "rows", "vectors")
 
     def __init__(
-        self, dim: int, n_docs: int, rows: Float32s, norms: Float32s, docs: Int32s | None
+        self,
+        dim: int,
+        n_docs: int,
+        rows: Rows,
+        norms: Float32s,
+        docs: Int32s | None,
+        element: Element = FLOAT32,
     ) -> None:
         self.dim, self.n, self.n_docs = dim, len(rows), n_docs
-        self.rows, self.norms, self.docs = rows, norms, docs
-        self.vectors: Float32s = rows[:, :dim]
+        self.rows, self.norms, self.docs, self.element = rows, norms, docs, element
+        self.vectors: Any = rows[:, :dim] if element is FLOAT32 else FloatRows(element, rows, dim)
 
     @classmethod
     def open(cls, sections: Sections, field: str) -> VectorColumn:
@@ -245,26 +282,43 @@ class VectorColumn:
         origin, name = sections.origin, f"vectors.{field}"
         meta = sections.section(f"{name}.meta")
         if len(meta) != _META.size:
-            raise _damaged(origin, f"{name}.meta", f"{_META.size} bytes", f"{len(meta)} bytes")
-        layout, element, dim, stride, flags, n, n_docs = _META.unpack(meta)
-        if (layout, element) != (LAYOUT, FLOAT32) or flags & ~HAS_DOCS:
+            raise damaged(origin, f"{name}.meta", f"{_META.size} bytes", f"{len(meta)} bytes")
+        layout, number, dim, stride, flags, n, n_docs = _META.unpack(meta)
+        element = BY_NUMBER.get(number)
+        if layout != LAYOUT or element is None or flags & ~HAS_DOCS:
             raise FormatVersionError(
                 origin,
-                f"vectors layout {layout}, element type {element}, flags {flags:#x}",
-                f"layout {LAYOUT}, element type {FLOAT32}",
+                f"vectors layout {layout}, element type {number}, flags {flags:#x}",
+                f"layout {LAYOUT}, element type 1..{len(BY_NUMBER)}",
             )
-        if not 1 <= dim <= MAX_DIM or stride != stride_of(dim):
-            raise _damaged(origin, f"{name}.meta", "dim and its stride", f"{dim} and {stride}")
+        if not 1 <= dim <= MAX_DIM or stride != element.stride(dim):
+            raise damaged(origin, f"{name}.meta", "dim and its stride", f"{dim} and {stride}")
         if n > n_docs or n_docs > _MAX_DOCS or (not flags and n != n_docs):
-            raise _damaged(origin, f"{name}.meta", "rows for docs", f"{n} for {n_docs}")
-        rows = _array(sections, name, "<f4", n * stride).reshape(n, stride)
-        norms = _array(sections, f"{name}.norms", "<f4", n)
+            raise damaged(origin, f"{name}.meta", "rows for docs", f"{n} for {n_docs}")
+        items = element.row_items(dim)
+        rows = stored_array(sections, name, element.dtype, (n, items))
+        norms = stored_array(sections, f"{name}.norms", "<f4", (n,))
         docs = None
         if flags & HAS_DOCS:
-            docs = _array(sections, f"{name}.docs", "<i4", n)
+            docs = stored_array(sections, f"{name}.docs", "<i4", (n,))
             if not _ascending(docs, n_docs):
-                raise _damaged(origin, f"{name}.docs", f"ascending docs below {n_docs}", "others")
-        return cls(dim, n_docs, rows, norms, docs)
+                raise damaged(origin, f"{name}.docs", f"ascending docs below {n_docs}", "others")
+        return cls(dim, n_docs, rows, norms, docs, element)
+
+    def with_more(self, matrix: Float32s) -> VectorColumn:
+        """A column in memory with more rows behind these, of a segment of so many docs.
+
+        matrix: float32 [n, dim] that the element type can hold. Only without a docs section.
+        """
+        new = self.element.rows(matrix, self.dim)
+        rows = np.concatenate([self.rows, new])
+        norms = np.concatenate([self.norms, norms_of(self.element, new, self.dim)])
+        return VectorColumn(self.dim, len(rows), rows, norms, None, self.element)
+
+    def only(self, kept: Int64s) -> VectorColumn:
+        """A column in memory of some rows, which become docs from 0 on."""
+        rows, norms = self.rows[kept], self.norms[kept]
+        return VectorColumn(self.dim, len(kept), rows, norms, None, self.element)
 
     def row_of(self, doc: int) -> int | None:
         """The row of a doc, None when it has no vector."""
@@ -285,20 +339,15 @@ class VectorColumn:
         rows = np.minimum(np.searchsorted(self.docs, docs), self.n - 1)
         return np.where(inside & (self.docs[rows] == docs), rows, -1).astype(np.int64)
 
+    def faults(self, name: str) -> list[str]:
+        """What contradicts the rows of a field, for people to read. Reads all of them."""
+        found = []
+        norms = norms_of(self.element, self.rows, self.dim)
+        if not np.array_equal(norms, self.norms):
+            found.append(f"norms of {name!r} are not those of its rows")
+        if not all(self.element.is_padded(self.rows[b], self.dim) for b in blocks_of(self.n)):
+            found.append(f"rows of {name!r} are not padded with zeros")
+        return found
+
     def __repr__(self) -> str:
-        return f"VectorColumn({self.n} of {self.n_docs} docs, dim {self.dim})"
-
-
-def _array(sections: Sections, name: str, dtype: str, count: int) -> NDArray[Any]:
-    section = sections.section(name)
-    if len(section) != 4 * count:
-        raise _damaged(sections.origin, name, f"{4 * count} bytes", f"{len(section)} bytes")
-    if not count:
-        return np.empty(0, dtype=dtype)
-    array = np.frombuffer(section, dtype=dtype)
-    array.flags.writeable = False
-    return array
-
-
-def _damaged(origin: str, section: str, expected: str, got: str) -> CorruptionError:
-    return CorruptionError(f"{origin} ({section})", 0, expected, got)
+        return f"VectorColumn({self.n} of {self.n_docs} docs, dim {self.dim}, {self.element.name})"

@@ -33,6 +33,7 @@ class Work:
             np.empty(code_bytes, np.uint8),  # other query
             np.empty(width + 8, np.int64),  # chosen
             _aligned(keys),  # keys
+            np.empty(1 if building else 8 * code_bytes, np.float32),  # wide: a tile of float16 rows
         )
         self.counts: Int64s = np.zeros((1, 2), np.int64)
         self.table: Int64s = np.array([array.ctypes.data for array in self._arrays], np.int64)

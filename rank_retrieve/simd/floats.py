@@ -23,6 +23,7 @@ from numba.core import cgutils as _cgutils
 from numba.extending import intrinsic
 
 from rank_retrieve.simd.features import has
+from rank_retrieve.simd.halves import HALVES, widened
 
 LANES = 16
 CODE_BYTES = 64
@@ -87,14 +88,22 @@ def _four_sums(builder: Any, sums: list[Any], add: Any) -> Any:
     )
 
 
-def _tile(n_rows: int, n_queries: int, *, difference: bool) -> Any:
+def _tile(n_rows: int, n_queries: int, *, difference: bool, halves: bool = False) -> Any:
     """An intrinsic that reduces each of `n_rows` rows with each of `n_queries` queries.
 
     The intrinsic's arguments, all int64: the address of the rows' addresses; the address of the
     first query; the distance between queries and the length of a row, in bytes; the address
-    of the result, float32 [n_queries, n_rows]. `n_rows` is a multiple of four. The reduction is
-    the dot product, or with `difference` the sum of squared differences.
+    of the result, float32 [n_queries, n_rows]. `n_rows` is four or eight. The reduction is
+    the dot product, or with `difference` the sum of squared differences. With `halves` the rows are
+    float16, and the result is that of the same rows in float32, to the bit; a row has half as many
+    bytes then as are said.
     """
+
+    def load_row(builder: Any, start: Any, at: Any) -> Any:
+        if not halves:
+            return _load(builder, builder.add(start, at), _ROW)
+        place = builder.add(start, builder.lshr(at, _i64(1)))
+        return widened(builder, _load(builder, place, HALVES, 2))
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         addresses, query, query_bytes, row_bytes, out = arguments
@@ -116,7 +125,7 @@ def _tile(n_rows: int, n_queries: int, *, difference: bool) -> Any:
         with codegen.for_range_slice(builder, _i64(0), row_bytes, _i64(4 * LANES), _I64) as (at, _):
             wanted = [_load(builder, builder.add(start, at), _ROW) for start in queries]
             for r, start in enumerate(rows):
-                stored = _load(builder, builder.add(start, at), _ROW)
+                stored = load_row(builder, start, at)
                 for q, value in enumerate(wanted):
                     pair = [stored, value]
                     if difference:
@@ -124,10 +133,15 @@ def _tile(n_rows: int, n_queries: int, *, difference: bool) -> Any:
                     place = sums[q][r]
                     builder.store(builder.call(multiply_add, [*pair, builder.load(place)]), place)
         for q in range(n_queries):
+            fours = []
             for r in range(0, n_rows, 4):
                 lanes = [builder.load(place) for place in sums[q][r : r + 4]]
-                four = _four_sums(builder, lanes, builder.fadd)
-                _store(builder, four, builder.add(out, _i64(4 * (q * n_rows + r))))
+                fours.append(_four_sums(builder, lanes, builder.fadd))
+            # one store, so that one load of all lanes is served from it without a wait
+            whole = fours[0]
+            if n_rows == 8:
+                whole = _shuffle(builder, fours[0], fours[1], list(range(8)))
+            _store(builder, whole, builder.add(out, _i64(4 * q * n_rows)))
         return context.get_dummy_value()
 
     @intrinsic
@@ -143,7 +157,7 @@ def _reaching(lanes: int) -> Any:
     """An intrinsic that compares a row of a tile with a query's floor; returns a bit per lane.
 
     Arguments: the address of `lanes` float32 reductions; 1.0 or -1.0, which they are multiplied
-    by; the floor; the address of `lanes` float64 weights. Bit j is one when
+    by; the floor; the address of `lanes` float32 weights. Bit j is one when
     sign * reduction[j] >= floor * weight[j]; a NaN reaches nothing.
     """
     pairs = ir.VectorType(ir.DoubleType(), lanes)
@@ -156,7 +170,8 @@ def _reaching(lanes: int) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         tile, sign, floor, weights = arguments
         reduced = builder.fpext(_load(builder, tile, reductions), pairs)
-        limits = builder.fmul(spread(builder, floor), _load(builder, weights, pairs))
+        weighed = builder.fpext(_load(builder, weights, reductions), pairs)
+        limits = builder.fmul(spread(builder, floor), weighed)
         reached = builder.fcmp_ordered(">=", builder.fmul(reduced, spread(builder, sign)), limits)
         return builder.zext(builder.bitcast(reached, ir.IntType(lanes)), _I64)
 
@@ -275,5 +290,7 @@ dot_8x1 = _tile(8, 1, difference=False)
 dot_4x4 = _tile(4, 4, difference=False)
 distance_8x1 = _tile(8, 1, difference=True)
 distance_4x4 = _tile(4, 4, difference=True)
+half_dot_8x1 = _tile(8, 1, difference=False, halves=True)
+half_distance_8x1 = _tile(8, 1, difference=True, halves=True)
 reaching_4 = _reaching(4)
 reaching_8 = _reaching(8)

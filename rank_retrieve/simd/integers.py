@@ -268,6 +268,33 @@ def _count_below_vectors(values: Any, place: Any, limit: Any) -> Any:
     return _count_below(values, np.int64(place), np.int64(limit))
 
 
+def place_among(values: Any, place: Any, wanted: Any) -> Any:
+    """Where in values[place:place + 16], uint32, wanted stands; 16 where it does not."""
+    for lane in range(np.int64(LANES)):
+        if np.int64(values[np.uint64(place + lane)]) == wanted:
+            return lane
+    return np.int64(LANES)
+
+
+@intrinsic
+def _place_among(typing: Any, values: Any, place: Any, wanted: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, place, wanted = arguments
+        source = address(context, builder, signature.args[0], values, place)
+        copies = spread(builder, builder.trunc(wanted, _I32), _WORDS)
+        equal = builder.icmp_unsigned("==", load(builder, source, _WORDS), copies)
+        # a bit behind the last lane ends the search where no lane does
+        lanes = builder.or_(builder.zext(builder.bitcast(equal, _I16), _I64), i64(1 << LANES))
+        return builder.cttz(lanes, ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(values, types.int64, types.int64), generate
+
+
+@replaces(place_among, "avx512f")
+def _place_among_vectors(values: Any, place: Any, wanted: Any) -> Any:
+    return _place_among(values, np.int64(place), np.int64(wanted))
+
+
 # ----------------------------------------------------------------------- groups of 64 lanes
 
 
@@ -300,34 +327,6 @@ def _mask_above(typing: Any, values: Any, place: Any, limit: Any) -> Any:
 @replaces(mask_above, "avx2")
 def _mask_above_vectors(values: Any, place: Any, limit: Any) -> Any:
     return _mask_above(values, np.int64(place), np.int32(limit))
-
-
-def any_above(values: Any, place: Any, limit: Any) -> Any:
-    """Whether one of values[place:place + 64], int32, is above limit."""
-    found = False
-    for i in range(np.int64(GROUP)):
-        found |= values[np.uint64(place + i)] > limit
-    return found
-
-
-@intrinsic
-def _any_above(typing: Any, values: Any, place: Any, limit: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        values, place, limit = arguments
-        source = address(context, builder, signature.args[0], values, place)
-        most = load(builder, source, _WORDS)
-        for quarter in range(1, GROUP // LANES):
-            other = load(builder, source, _WORDS, 4 * LANES * quarter)
-            most = builder.select(builder.icmp_signed(">", other, most), other, most)
-        above = builder.icmp_signed(">", most, spread(builder, limit, _WORDS))
-        return builder.icmp_unsigned("!=", builder.bitcast(above, _I16), ir.Constant(_I16, 0))
-
-    return types.boolean(values, types.int64, types.int32), generate
-
-
-@replaces(any_above, "avx2")
-def _any_above_vectors(values: Any, place: Any, limit: Any) -> Any:
-    return _any_above(values, np.int64(place), np.int32(limit))
 
 
 def clear_group(values: Any, place: Any) -> None:

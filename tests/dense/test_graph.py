@@ -15,8 +15,9 @@ from rank_retrieve.dense.growth import (
     merge_graphs,
 )
 from rank_retrieve.dense.index_searcher import IndexPart, IndexSearcher
-from rank_retrieve.dense.indexes import MergedPart
+from rank_retrieve.dense.indexes import graph_effort
 from rank_retrieve.dense.searcher import DensePart, ExactSearcher
+from rank_retrieve.dense.structures import MergedPart
 from rank_retrieve.dense.vectors import column_of
 from rank_retrieve.errors import CorruptionError, FormatVersionError
 from rank_retrieve.types import Bitmap, HNSWOptions, MemorySections
@@ -155,7 +156,9 @@ def test_hostile_sections_with_valid_checksums_cannot_lead_a_walk_astray(seed, w
             content = rng.integers(-2, n + 2, len(content) // 4).astype(np.int32).view(np.uint8)
         sections.buffers[f"hnsw.v{name}"] = memoryview(content)
     graph = Graph.open(sections, "v", column)
-    searcher = IndexSearcher([IndexPart(column, 0, None, 4_000, graph)], "euclidean", 40)
+    searcher = IndexSearcher(
+        [IndexPart(column, 0, None, 4_000, graph)], "euclidean", graph_effort(40)
+    )
     allowed = Bitmap.from_docs(4_000, rng.permutation(4_000)[:1_700])
     for filtered in (None, [allowed]):
         for found in searcher.search_many(x[:20], 10, filtered):
@@ -241,7 +244,10 @@ def test_a_merge_finds_about_what_a_rebuild_finds_and_nothing_deleted(metric, wa
 
     def found(graph):
         part = IndexPart(column, 0, None, len(rows), graph)
-        return [r.docs.tolist() for r in IndexSearcher([part], metric, 40).search_many(q, 10)]
+        return [
+            r.docs.tolist()
+            for r in IndexSearcher([part], metric, graph_effort(40)).search_many(q, 10)
+        ]
 
     rebuilt = recall(found(build_graph(column, metric, OPTIONS)), truth)
     assert recall(found(merged), truth) > rebuilt - 0.04
@@ -264,7 +270,10 @@ def test_several_parts_with_and_without_graphs_rank_as_one(walks):
         graph = build_graph(column, "cosine", OPTIONS) if graphed else None
         parts.append(IndexPart(column, base, live, n_docs, graph))
         flat.append(DensePart(column, base, live, n_docs))
-    searcher, exact = IndexSearcher(parts, "cosine", 60), ExactSearcher(flat, "cosine")
+    searcher, exact = (
+        IndexSearcher(parts, "cosine", graph_effort(60)),
+        ExactSearcher(flat, "cosine"),
+    )
     found, truth = searcher.search_many(q, 10), exact.search_many(q, 10)
     assert recall([r.docs.tolist() for r in found], [r.docs for r in truth]) > 0.95
     for ranked, query in zip(found, q, strict=True):
@@ -284,7 +293,9 @@ def test_the_quick_path_of_one_query_gives_what_the_other_gives():
         x, _ = clustered(4_000, dim, seed=9)
         graph = build_graph(column_of(x), "cosine", OPTIONS)
         searcher = GraphSearcher(graph, column_of(x), 100)
-        whole = IndexSearcher([IndexPart(column_of(x), 100, None, 4_000, graph)], "cosine", 16)
+        whole = IndexSearcher(
+            [IndexPart(column_of(x), 100, None, 4_000, graph)], "cosine", graph_effort(16)
+        )
         for query in x[:30]:
             quick = searcher.search_one(query, 10, 16)
             slow = whole.search_many(query[np.newaxis], 10)[0]

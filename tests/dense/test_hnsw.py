@@ -407,7 +407,7 @@ def test_a_graph_for_another_metric_is_corruption(tmp_path):
     path = tmp_path / "hnsw.segment"
     assert b'"cosine"' in path.read_bytes()
     hnsw = HNSW.from_vectors(VECTORS)
-    object.__setattr__(hnsw._state, "metric", "dot")
+    hnsw.metric = "dot"
     hnsw.save(tmp_path)
     with pytest.raises(CorruptionError):
         HNSW.open(tmp_path).search([1.0, 2.0])

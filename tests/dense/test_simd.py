@@ -56,13 +56,13 @@ def test_plain_python_keeps_the_same_best_hits_as_the_compiled_heap():
     n = np.int64(0)
     for doc in order:
         n = kernels.offer.py_func(offered[doc], doc, n, scores, docs)
-    plain = scores[np.newaxis].copy(), docs[np.newaxis].copy(), np.array([40])
-    kernels.sort_hits.py_func(*plain)
-    compiled = scores[np.newaxis].copy(), docs[np.newaxis].copy(), np.array([40])
-    kernels.sort_hits(*compiled)
+    plain = scores.copy(), docs.copy()
+    kernels.sort_hits.py_func(*plain, 40)
+    compiled = scores.copy(), docs.copy()
+    kernels.sort_hits(*compiled, 40)
     expected = np.lexsort((np.arange(300), -offered))[:40]
-    assert plain[1][0].tolist() == compiled[1][0].tolist() == expected.tolist()
-    assert plain[0][0].tolist() == compiled[0][0].tolist() == offered[expected].tolist()
+    assert plain[1].tolist() == compiled[1].tolist() == expected.tolist()
+    assert plain[0].tolist() == compiled[0].tolist() == offered[expected].tolist()
 
 
 def test_norms_are_the_same_in_plain_python():

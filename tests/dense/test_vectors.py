@@ -116,7 +116,7 @@ def test_sizes_that_contradict_each_other_are_corruption(changes):
         VectorColumn.open(with_meta(**changes), "v")
 
 
-@pytest.mark.parametrize("changes", [{"layout": 2}, {"element": 2}, {"flags": 2}])
+@pytest.mark.parametrize("changes", [{"layout": 2}, {"element": 4}, {"flags": 2}])
 def test_a_newer_layout_is_refused_as_such(changes):
     with pytest.raises(FormatVersionError):
         VectorColumn.open(with_meta(**changes), "v")

@@ -35,11 +35,6 @@ def mask_above(values, place, limit):
     return integers.mask_above(values, place, limit)
 
 
-@kernel("boolean(int32[::1], int64, int32)")
-def any_above(values, place, limit):
-    return integers.any_above(values, place, limit)
-
-
 @kernel("void(int32[::1], int64)")
 def clear_group(values, place):
     integers.clear_group(values, place)
@@ -111,8 +106,6 @@ def test_values_above_a_limit_are_masked(values, limit):
     expected = sum(1 << i for i, value in enumerate(values) if value > limit)
     for mask in (mask_above, integers.mask_above):
         assert int(mask(array, 1, np.int32(limit))) == expected
-    for found in (any_above, integers.any_above):
-        assert bool(found(array, 1, np.int32(limit))) is (expected != 0)
 
 
 def test_a_group_is_cleared_and_nothing_beside_it():
