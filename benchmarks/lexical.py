@@ -3,7 +3,7 @@
     python benchmarks/lexical.py [--passages FOLDER] [--synthetic 1000000] [--pin 1]
 
 Both sides get the same texts, the same stop words, the Snowball English stemmer and one thread.
-They take turns in runs of 50 queries, through their public interfaces: ours from the text of
+They take turns in runs of 250 queries, through their public interfaces: ours from the text of
 the query to hits, theirs from `parse_query` (timed) to hits. Figures are of the median of the
 rounds for each query. Answers are checked outside the clock: ours against scoring every posting
 and, for some queries, against the formula in NumPy; theirs by how much the two top-10 lists
@@ -35,10 +35,11 @@ from rank_retrieve.lexical.searcher import LexicalPart, LexicalSearcher
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.thread_time}
-DEPTHS = (10, 1000)
-# the sides take turns after so many queries: other work on the machine hits both, and neither
-# has the other's data in its caches all the time
-RUN = 50
+DEPTHS = (10, 100, 1000)
+# the sides take turns after so many queries: other work on the machine hits both. The first few
+# queries of a turn find the processor's caches full of the other side's data: with turns of 50
+# they alone would make the 99th percentile
+RUN = 250
 
 
 def passages(folder: Path, limit: int) -> list[str]:
@@ -221,17 +222,18 @@ def compare(
         recipe = dataclasses.replace(recipe, stop_words=None)
     analyzer = Analyzer(recipe)
     print(f"{name}: {len(texts):,} documents, stop words {'dropped' if stopped else 'kept'}")
-    words = sorted(stop_words("english")) if stopped else []
+    words_stopped = sorted(stop_words("english")) if stopped else []
     our_s, ours = index_ours(texts, root / "ours", analyzer)
-    their_s, index = index_theirs(texts, root / "theirs", words)
-    n = len(texts)
+    their_s, index = index_theirs(texts, root / "theirs", words_stopped)
+    n, n_postings = len(texts), ours._searcher.parts[0].index.n_postings
     sizes = [
         sum(file.stat().st_size for file in (root / side).iterdir()) / n
         for side in ("ours", "theirs")
     ]
     print(
         f"  indexing {n / our_s:,.0f} : {n / their_s:,.0f} docs/s = {their_s / our_s:.2f}x; "
-        f"size {sizes[0]:.1f} : {sizes[1]:.1f} B/doc = {sizes[0] / sizes[1]:.2f}"
+        f"size {sizes[0]:.1f} : {sizes[1]:.1f} B/doc = {sizes[0] / sizes[1]:.2f}, "
+        f"{sizes[0] * n / n_postings:.2f} : {sizes[1] * n / n_postings:.2f} B/posting"
     )
     check(ours, texts, queries, index)
     theirs = their_search(index)
@@ -249,20 +251,40 @@ def compare(
         }
         taken = timed(sides, queries, arguments.rounds, arguments.clock)
         report("union, top 10, exact count", taken["ours"], taken["theirs"])
+    several = [words for query in queries if len(words := content_words(query, words_stopped)) > 1]
+    for k in (10, 1000):
+        sides = {
+            "ours": lambda text, k=k: ours.search(rr.Match(text, operator="and"), k=k),  # type: ignore[misc]
+            "theirs": lambda text, k=k: theirs(required(text), k, False),  # type: ignore[misc]
+        }
+        joined = [" ".join(each) for each in several]
+        taken = timed(sides, joined, arguments.rounds, arguments.clock)
+        report(f"intersection, top {k}", taken["ours"], taken["theirs"])
     shutil.rmtree(root / "ours")
     shutil.rmtree(root / "theirs")
+
+
+def content_words(query: str, stopped: Sequence[str]) -> list[str]:
+    """The words of a query that are searched: a required stop word would match nothing there."""
+    return [word for word in query.lower().split() if word not in set(stopped)]
+
+
+def required(text: str) -> str:
+    """A query of theirs for documents with every word."""
+    return " ".join(f"+{word}" for word in text.split())
 
 
 def scaling(ours: rr.BM25, queries: Sequence[str]) -> None:
     """Queries per second of `search_many` with one thread and with two."""
     many = list(queries) * 8
-    seconds = {}
-    for threads in (1, 2):
-        ours.search_many(many[:100], k=10, threads=threads)
-        start = time.perf_counter()
-        ours.search_many(many, k=10, threads=threads)
-        seconds[threads] = time.perf_counter() - start
-    rates = [len(many) / seconds[threads] for threads in (1, 2)]
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for turn in range(6):
+        for threads, taken in seconds.items():
+            start = time.perf_counter()
+            ours.search_many(many, k=10, threads=threads)
+            # the first turn is to warm up
+            taken.extend([time.perf_counter() - start] if turn else [])
+    rates = [len(many) / float(np.median(taken)) for taken in seconds.values()]
     print(
         f"search_many: {rates[0]:,.0f} and {rates[1]:,.0f} queries/s = {rates[1] / rates[0]:.2f}x"
     )

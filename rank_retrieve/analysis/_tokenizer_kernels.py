@@ -312,3 +312,26 @@ def finish_tokens(tokens: Int32s, offsets: Int64s, final_of_raw: Int32s) -> int:
                 kept += 1
         offsets[text + 1] = kept
     return kept
+
+
+@kernel("int64(int32[::1], int64[::1], int32[::1], int32[::1])")
+def finish_positioned_tokens(
+    tokens: Int32s, offsets: Int64s, final_of_raw: Int32s, positions: Int32s
+) -> int:
+    """`finish_tokens`, and where each token that is left stood in its text, dropped ones counted.
+
+    positions: int32 [n_tokens], written.
+    """
+    kept = 0
+    read = offsets[0]
+    for text in range(offsets.size - 1):
+        start, end = read, offsets[text + 1]
+        while read < end:
+            term = final_of_raw[tokens[read]]
+            if term >= 0:
+                tokens[kept] = term
+                positions[kept] = read - start
+                kept += 1
+            read += 1
+        offsets[text + 1] = kept
+    return kept

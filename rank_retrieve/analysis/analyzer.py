@@ -84,17 +84,28 @@ class Analyzer:
 
         Raises InvalidArgument for what is not a string or has a lone surrogate.
         """
+        return [term for term in self._finished_words(text) if term is not None]
+
+    def positioned_terms(self, text: str) -> list[tuple[bytes, int]]:
+        """The terms of one text in order, each with its place among the words: for phrases.
+
+        Words that are dropped leave gaps: "the cat" has one term, at 1. Raises like `terms`.
+        """
+        words = self._finished_words(text)
+        return [(term, place) for place, term in enumerate(words) if term is not None]
+
+    def _finished_words(self, text: str) -> list[bytes | None]:
+        """What becomes of each word of a text."""
         if type(text) is str and text.isascii():
             find = self._scanner.ascii_tokens
             if find is not None:
                 surfaces = find(text)
                 try:
-                    finished = [*map(self._surfaces.__getitem__, surfaces)]
+                    return [*map(self._surfaces.__getitem__, surfaces)]
                 except KeyError:
-                    finished = [*map(self._finish_surface, surfaces)]
-                return [term for term in finished if term is not None]
+                    return [*map(self._finish_surface, surfaces)]
         check_text(text, "text")
-        return [token.term for token in self._tokens(text)]
+        return [self._finish_one(raw) for raw, _, _ in self._scanner.raw_tokens(text)]
 
     def tokens(self, text: str) -> list[Token]:
         """The terms with the characters that they came from: for highlights.
@@ -103,6 +114,19 @@ class Analyzer:
         """
         check_text(text, "text")
         return list(self._tokens(text))
+
+    def folded(self, text: str) -> str:
+        """Lower-cased and normalised as terms are, but neither cut nor stemmed: for patterns.
+
+        Raises InvalidArgument like `terms`.
+        """
+        check_text(text, "text")
+        return text if self._verbatim else self._normal_form(self._scanner.fold(text))
+
+    @property
+    def folds_case(self) -> bool:
+        """Whether terms are lower-cased."""
+        return not self._verbatim
 
     def _tokens(self, text: str) -> Iterator[Token]:
         for raw, start, end in self._scanner.raw_tokens(text):
@@ -132,14 +156,18 @@ class Analyzer:
         ]
 
     def _normalised(self, raw: str) -> str:
-        word = raw
-        if not word.isascii():
-            word = unicodedata.normalize("NFKC", word)
-            if word != raw:
-                # 𝐀 is a letter without lower case until NFKC makes it A
-                word = unicodedata.normalize("NFKC", self._scanner.fold(word))
+        word = self._normal_form(raw)
         if "'" in word:
             word = self._rule(word)
+        return word
+
+    def _normal_form(self, raw: str) -> str:
+        if raw.isascii():
+            return raw
+        word = unicodedata.normalize("NFKC", raw)
+        if word != raw:
+            # 𝐀 is a letter without lower case until NFKC makes it A
+            word = unicodedata.normalize("NFKC", self._scanner.fold(word))
         return word
 
     def _stem(self, words: list[bytes]) -> list[bytes]:

@@ -20,7 +20,7 @@ from rank_retrieve.types import Int32s, Int64s, UInt8s
 
 _FIRST_SLOTS: Final = 1 << 10
 _FIRST_ARENA_BYTES: Final = 1 << 13
-_CHUNK_CHARACTERS: Final = 1 << 21
+_CHUNK_CHARACTERS: Final = 1 << 19
 _PADDING: Final = bytes(4)
 _MAX_TERMS: Final = (1 << 31) - 1
 _STOPPED: Final = -1
@@ -32,10 +32,13 @@ class TokenRuns:
 
     tokens: int32 [n_tokens], numbers of final terms of the vocabulary.
     offsets: int64 [n_texts + 1]; text t is tokens[offsets[t] : offsets[t + 1]].
+    positions: int32 [n_tokens], which word of its text each token is, from 0: stop words leave
+        gaps. None where they were not asked for.
     """
 
     tokens: Int32s
     offsets: Int64s
+    positions: Int32s | None = None
 
     def __len__(self) -> int:
         """How many texts there are."""
@@ -78,44 +81,43 @@ class Vocabulary:
         np.cumsum(np.fromiter(map(len, terms), np.int64, len(terms)), out=offsets[1:])
         return np.frombuffer(b"".join(terms), dtype=np.uint8), offsets
 
-    def analyze(self, texts: Sequence[str]) -> TokenRuns:
+    def analyze(
+        self, texts: Sequence[str], *, positions: bool = False, first: int = 0
+    ) -> TokenRuns:
         """Cut, stop and stem texts.
 
+        positions: whether to tell where tokens stand, which phrases need.
+        first: where the texts begin among those that the caller was given, for errors.
         Raises InvalidArgument, naming the text by its position and leaving the vocabulary as
         it was, for one that is not a string or has a lone surrogate.
         """
-        for position, text in enumerate(texts):
+        for position, text in enumerate(texts, first):
             if type(text) is not str or not text.isascii():
                 check_text(text, f"texts[{position}]")
         self._n_taken = self._n_finished
         chunks = list(_chunks(texts))
-        if len(chunks) == 1:
-            cut = [self._cut(chunks[0])]
-            self._finish(*self._take())
-        else:
-            # the kernel lets go of the GIL: the next chunk is cut while new terms are stemmed
-            with HelperThread() as helper:
-                cut, finishing = [], []
-                for chunk in chunks:
-                    cut.append(self._cut(chunk))
-                    finishing.append(helper.submit(self._finish, *self._take()))
-                for finished in finishing:
-                    finished.result()
-        return self._numbered(cut)
+        # the kernels let go of the GIL: a chunk is cut while new terms of the last are stemmed
+        with HelperThread(beside=len(chunks) > 1) as helper:
+            finishing = []
+            for chunk in chunks:
+                cut = self._cut(chunk)
+                finishing.append(helper.submit(self._finish_cut, *cut, *self._take(), positions))
+            finished = [runs.result() for runs in finishing]
+        return finished[0] if len(finished) == 1 else _joined(finished, positions)
 
-    def _numbered(self, cut: Sequence[tuple[Int32s, Int64s]]) -> TokenRuns:
-        """Raw tokens of consecutive texts as final terms, end to end."""
+    def _finish_cut(
+        self, tokens: Int32s, offsets: Int64s, first: int, raw_terms: list[bytes], positioned: bool
+    ) -> TokenRuns:
+        """Stop and stem new raw terms, and number the tokens they are among by final terms."""
         from rank_retrieve.analysis import _tokenizer_kernels as kernels
 
-        tokens = [np.empty(0, dtype=np.int32)]
-        offsets = [np.zeros(1, dtype=np.int64)]
-        n_tokens = 0
-        for raw_tokens, raw_offsets in cut:
-            kept = kernels.finish_tokens(raw_tokens, raw_offsets, self._final_of_raw)
-            tokens.append(raw_tokens[:kept])
-            offsets.append(raw_offsets[1:] + n_tokens)
-            n_tokens += kept
-        return TokenRuns(np.concatenate(tokens), np.concatenate(offsets))
+        self._finish(first, raw_terms)
+        if not positioned:
+            kept = kernels.finish_tokens(tokens, offsets, self._final_of_raw)
+            return TokenRuns(tokens[:kept].copy(), offsets)
+        places = np.empty(int(offsets[-1]), dtype=np.int32)
+        kept = kernels.finish_positioned_tokens(tokens, offsets, self._final_of_raw, places)
+        return TokenRuns(tokens[:kept].copy(), offsets, places[:kept])
 
     def _cut(self, texts: Sequence[str]) -> tuple[Int32s, Int64s]:
         """Numbers of raw terms, and where each text ends among them."""
@@ -201,6 +203,21 @@ class Vocabulary:
 
     def __repr__(self) -> str:
         return f"Vocabulary({self.analyzer.name!r}, {self.n_terms} terms)"
+
+
+def _joined(parts: Sequence[TokenRuns], positioned: bool) -> TokenRuns:
+    """The runs of consecutive texts, end to end."""
+    none = np.empty(0, dtype=np.int32)
+    offsets, n_tokens = [np.zeros(1, dtype=np.int64)], 0
+    for part in parts:
+        offsets.append(part.offsets[1:] + n_tokens)
+        n_tokens += len(part.tokens)
+    places = [part.positions for part in parts if part.positions is not None]
+    return TokenRuns(
+        np.concatenate([none, *(part.tokens for part in parts)]),
+        np.concatenate(offsets),
+        np.concatenate([none, *places]) if positioned else None,
+    )
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -30,15 +30,44 @@ class Lists(NamedTuple):
     peaks: UInt8s
 
 
+class Positioned(NamedTuple):
+    """Where the terms of one index stand, as `positions` draws it."""
+
+    bases: UInt64s
+    starts: UInt32s
+    packed: UInt8s
+    n_fields: int
+
+
 class Weighted(NamedTuple):
     """One query over one index.
 
     ordinals, weights: of its terms; ordinal -1 has an empty list. constant, slope: `scoring`,
     equation (3). base: what is added to docs. live, allowed: bitmaps, empty for all docs.
+    n_required: so many of the first terms must be in a doc. minimum: so many of all terms.
     """
 
     ordinals: Int64s
     weights: Float64s
+    constant: float
+    slope: float
+    base: int
+    live: UInt64s
+    allowed: UInt64s
+    n_required: int
+    minimum: int
+
+
+class Batch(NamedTuple):
+    """Queries over one index, see `_window_kernels.search_batch`.
+
+    ordinals, weights: of all their terms, one query after the other; plans: int64
+    [n_queries, PLAN_COLUMNS]; the others as for `Weighted`.
+    """
+
+    ordinals: Int64s
+    weights: Float64s
+    plans: Int64s
     constant: float
     slope: float
     base: int
@@ -60,3 +89,5 @@ class Work(NamedTuple):
     touched_words: UInt64s
     candidates: Int64s
     found: Int32s
+    slots: UInt32s
+    held: UInt32s

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rank_retrieve._numba import borrowed
+from rank_retrieve._numba import borrowed, merged
 from rank_retrieve.lexical._best_kernels import contribution
 from rank_retrieve.lexical._packing_kernels import PEAK_LEVELS, small_float_value
 from rank_retrieve.lexical._postings_kernels import (
@@ -79,18 +79,22 @@ def open_lists(lists: Any, query: Any, work: Any) -> Any:
         if count < 0:
             return count
         if count > 0:
+            # what stands behind the tail is scored too, and must be a doc for that
+            for i in range(place + count, place + BLOCK_DOCS):
+                work.docs[np.uint64(i)] = np.uint32(0)
+                work.frequencies[np.uint64(i)] = np.uint32(1)
+            score_block(
+                work.docs, work.frequencies, place, lists.lengths, weight, query.constant,
+                query.slope, work.impacts,
+            )  # fmt: skip
             best = np.int32(0)
             for i in range(place, place + count):
-                length = lists.lengths[work.docs[i]]
-                impact = contribution(
-                    work.frequencies[i], length, weight, query.constant, query.slope
-                )
-                work.impacts[i] = impact
-                best = max(best, impact)
+                best = max(best, work.impacts[np.uint64(i)])
             for i in range(place + count, place + BLOCK_DOCS):
-                work.docs[i] = np.uint32(4294967295)
+                work.docs[np.uint64(i)] = np.uint32(4294967295)
             work.block_ends[at] = np.int32(work.docs[place + count - 1])
-            work.block_scores[at] = best
+            # a bound of 0 says that there are no docs
+            work.block_scores[at] = best | np.int32(1)
             at += np.int64(1)
         cursors[t, END] = at
         cursors[t, TAIL_COUNT] = count
@@ -100,7 +104,7 @@ def open_lists(lists: Any, query: Any, work: Any) -> Any:
     return np.int64(0)
 
 
-@borrowed
+@merged
 def load_docs(lists: Any, work: Any, n_terms: Any, t: Any, block: Any) -> Any:
     """Have the docs of a block of list t at its PLACE; 0, or a negative code."""
     cursors = work.cursors
@@ -121,7 +125,7 @@ def load_docs(lists: Any, work: Any, n_terms: Any, t: Any, block: Any) -> Any:
     )  # fmt: skip
 
 
-@borrowed
+@merged
 def load_impacts(lists: Any, query: Any, work: Any, t: Any, block: Any) -> None:
     """Have the impacts of the block whose docs are loaded."""
     cursors = work.cursors

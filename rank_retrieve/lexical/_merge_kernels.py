@@ -25,6 +25,7 @@ from rank_retrieve.lexical._signatures import (
         LISTS,
         INT32S,
         INT64S,
+        INT64,
         CURSORS,
         WRITTEN_UINT32S,
         WRITTEN_UINT32S,
@@ -37,6 +38,7 @@ def copy_live(
     lists: Any,
     new_docs: Any,
     list_numbers: Any,
+    first: Any,
     cursors: Any,
     block_docs: Any,
     block_frequencies: Any,
@@ -44,18 +46,19 @@ def copy_live(
     docs: Any,
     frequencies: Any,
 ) -> Any:
-    """Append the postings of each list to the merged list that list_numbers names.
+    """Append the postings of some lists, from the first on, to those that list_numbers names.
 
+    first: the ordinal of the list that list_numbers[0] is about.
     new_docs [n_docs]: the merged number of each doc, -1 for a dead one.
     next_posting [n_lists]: the place after the last posting of each merged list.
     docs, frequencies: the merged postings; with empty arrays they are only counted.
     """
     only_count = len(docs) == 0
-    for ordinal in range(len(lists.document_frequencies)):
-        status = open_list(lists, np.int64(ordinal), cursors, np.int64(0))
+    for i in range(len(list_numbers)):
+        status = open_list(lists, first + np.int64(i), cursors, np.int64(0))
         if status < 0:
             return status
-        place = next_posting[list_numbers[ordinal]]
+        place = next_posting[list_numbers[i]]
         while True:
             count = load_block(
                 lists, cursors, block_docs, block_frequencies, np.int64(0), np.int64(0)
@@ -64,12 +67,12 @@ def copy_live(
                 return count
             if count == 0:
                 break
-            for i in range(count):
-                doc = new_docs[block_docs[i]]
+            for j in range(count):
+                doc = new_docs[block_docs[j]]
                 if doc >= 0:
                     if not only_count:
                         docs[place] = doc
-                        frequencies[place] = block_frequencies[i]
+                        frequencies[place] = block_frequencies[j]
                     place += np.int64(1)
-        next_posting[list_numbers[ordinal]] = place
+        next_posting[list_numbers[i]] = place
     return np.int64(0)

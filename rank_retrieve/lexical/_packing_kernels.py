@@ -237,25 +237,30 @@ def find_peaks(
     return np.int64(0)
 
 
-@kernel(f"void({INT32S}, {UINT32S}, {INT64S}, {INT64S}, {BYTES}, int64[::1], uint8[::1])")
+@kernel(f"void({INT32S}, {UINT32S}, {INT64S}, {INT64S}, {BYTES}, int64, int64[::1], uint8[::1])")
 def pack_lists(
     docs: Any,
     frequencies: Any,
     list_offsets: Any,
     starts: Any,
     block_bits: Any,
+    first_block: Any,
     values: Any,
     out: Any,
 ) -> None:
-    """Write every record where `measure` placed it; values is scratch of BLOCK_DOCS."""
+    """Write every record where `measure` placed it; values is scratch of BLOCK_DOCS.
+
+    first_block: how many full blocks the lists before these have.
+    """
     block = np.int64(0)
     for term in range(len(list_offsets) - 1):
         at = starts[term]
         i, end = list_offsets[term], list_offsets[term + 1]
         previous = np.int64(-1)
         if end - i >= BLOCK_DOCS:
+            number = first_block + block
             for byte in range(np.int64(4)):
-                out[at] = np.uint8((block >> (np.int64(8) * byte)) & np.int64(255))
+                out[at] = np.uint8((number >> (np.int64(8) * byte)) & np.int64(255))
                 at += np.int64(1)
         while end - i >= BLOCK_DOCS:
             for j in range(BLOCK_DOCS):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rank_retrieve._numba import borrowed, kernel
+from rank_retrieve._numba import borrowed, kernel, merged
 from rank_retrieve.codecs._bitpack_kernels import unpack
 from rank_retrieve.lexical._signatures import (
     BITMAP,
@@ -82,6 +82,16 @@ def open_list(lists: Any, ordinal: Any, cursors: Any, row: Any) -> Any:
 
 
 @borrowed
+def _unpack_wide(postings: Any, at: Any, bits: Any, previous: Any, docs: Any, place: Any) -> Any:
+    """`unpack_ascending` for any width; gaps that wide are rare."""
+    unpack(postings, at, BLOCK_DOCS, bits, docs, place)
+    for i in range(place, place + BLOCK_DOCS):
+        previous += np.int64(docs[i]) + np.int64(1)
+        docs[i] = np.uint32(previous)
+    return previous
+
+
+@merged
 def decode_docs(
     lists: Any, block: Any, previous: Any, record: Any, record_end: Any, docs: Any, place: Any
 ) -> Any:
@@ -103,16 +113,13 @@ def decode_docs(
         # 128 gaps below 2**24 after a doc below 2**31 stay below 2**32
         previous = unpack_ascending(lists.postings, at, doc_bits, previous, docs, place)
     else:
-        unpack(lists.postings, at, BLOCK_DOCS, doc_bits, docs, place)
-        for i in range(place, place + BLOCK_DOCS):
-            previous += np.int64(docs[i]) + np.int64(1)
-            docs[i] = np.uint32(previous)
+        previous = _unpack_wide(lists.postings, at, doc_bits, previous, docs, place)
     if previous != np.int64(lists.last_docs[block]) or previous >= n_docs:
         return np.int64(BAD_DOC)
     return np.int64(0)
 
 
-@borrowed
+@merged
 def decode_frequencies(lists: Any, block: Any, record: Any, frequencies: Any, place: Any) -> None:
     """Decode the frequencies of a full block whose docs were decoded."""
     at = record + np.int64(lists.block_offsets[block])
@@ -126,7 +133,7 @@ def decode_frequencies(lists: Any, block: Any, record: Any, frequencies: Any, pl
             frequencies[i] += np.uint32(1)
 
 
-@borrowed
+@merged
 def frequency_at(lists: Any, block: Any, record: Any, position: Any) -> Any:
     """One frequency of a full block whose docs were decoded."""
     bits = np.int64(lists.block_bits[2 * block + 1])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rank_retrieve.errors import InvalidArgument
+from rank_retrieve.lexical.positions import Occurrences, gather_occurrences
 from rank_retrieve.types import Int32s, Int64s, UInt8s, UInt32s
 
 MAX_DOCS = 2**31 - 1
@@ -19,12 +20,15 @@ class ForwardIndex:
 
     tokens: int32 [n_tokens], numbers of terms in a vocabulary.
     offsets: int64 [n_docs * n_fields + 1], where each run begins, from 0 to n_tokens.
+    positions: int32 [n_tokens], the place of each token among the words of its run, strictly
+        ascending in a run; or None where phrases are not to be found by them.
     Raises InvalidArgument for arrays that do not describe each other.
     """
 
     tokens: Int32s
     offsets: Int64s
     n_fields: int = 1
+    positions: Int32s | None = None
 
     def __post_init__(self) -> None:
         tokens = np.ascontiguousarray(self.tokens, dtype=np.int32)
@@ -43,6 +47,11 @@ class ForwardIndex:
             raise InvalidArgument(
                 "offsets", int(offsets[-1]), f"must ascend from 0 to {len(tokens)}, the tokens"
             )
+        if self.positions is not None:
+            positions = np.ascontiguousarray(self.positions, dtype=np.int32)
+            if positions.shape != tokens.shape:
+                raise InvalidArgument("positions", len(positions), f"must be {len(tokens)}")
+            object.__setattr__(self, "positions", positions)
 
     @property
     def n_docs(self) -> int:
@@ -59,6 +68,7 @@ class PostingLists:
     list_offsets: int64 [n_terms + 1]; no list is empty.
     lengths: uint32 [n_docs], in units of 1/scale.
     arena, term_offsets: uint8 and int64 [n_terms + 1], the bytes of the terms.
+    occurrences: where the terms stand, or None.
     """
 
     docs: Int32s
@@ -67,6 +77,7 @@ class PostingLists:
     lengths: UInt32s
     arena: UInt8s
     term_offsets: Int64s
+    occurrences: Occurrences | None = None
 
 
 def invert(
@@ -126,7 +137,15 @@ def invert(
         tokens, forward.offsets, units, last_doc, next_posting, docs, frequencies, forward.n_docs
     )
     sorted_arena, sorted_offsets = gather_terms(arena, starts, ends, order)
-    return PostingLists(docs, frequencies, list_offsets, lengths, sorted_arena, sorted_offsets)
+    occurrences = None
+    if forward.positions is not None:
+        occurrences = gather_occurrences(
+            tokens, forward.offsets, forward.positions, forward.n_fields, occurring[order],
+            list_offsets,
+        )  # fmt: skip
+    return PostingLists(
+        docs, frequencies, list_offsets, lengths, sorted_arena, sorted_offsets, occurrences
+    )
 
 
 def sort_terms(arena: UInt8s, starts: Int64s, ends: Int64s) -> Int64s:

@@ -12,6 +12,7 @@ For a group of fields named G (all numbers little-endian):
     postings.G     records, then 64 zero bytes; they and the block table: `postings`
     peaks.G        u32 n_peaks, u32 0, u32[n_peaks] u8[6 * n_peaks]: `postings`; absent from
                    indexes of the first versions
+    positions.G, positions.table.G  where terms stand, only if asked for: `positions`
 
     offset  size  type   field of index.G
     0       8     bytes  52 52 69 6E 76 69 64 78, "RRinvidx"
@@ -32,24 +33,32 @@ sections are mapped, without copying, when they are first needed, and checked wh
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rank_retrieve._threads import HelperThread
 from rank_retrieve.codecs import fst
 from rank_retrieve.errors import CorruptionError, FormatVersionError, InvalidArgument
 from rank_retrieve.lexical._arrays import Lists
-from rank_retrieve.lexical.invert import MAX_DOCS, ForwardIndex, PostingLists, invert
+from rank_retrieve.lexical.invert import (
+    MAX_DOCS,
+    ForwardIndex,
+    PostingLists,
+    invert,
+)
+from rank_retrieve.lexical.packed_tables import PackedTables, PieceSink
+from rank_retrieve.lexical.positions import Positions, write_positions
+from rank_retrieve.lexical.positions import section_names as position_sections
 from rank_retrieve.lexical.postings import (
     BLOCK_DOCS,
     DAMAGE,
     PEAK_DOCS,
     POSTINGS_PADDING,
     coded_value,
-    pack,
 )
 from rank_retrieve.types import Int32s, Int64s, Sections, SectionSink, UInt8s, UInt32s
 
@@ -59,6 +68,7 @@ HEADER = struct.Struct("<8sIIQQQQQII")
 PEAKS = struct.Struct("<II")
 BASE_TERMS = 256
 MAX_SCALE = 1_000_000
+THREAD_ABOVE_TERM_BYTES = 1 << 15  # a smaller dictionary is made before a thread has started
 
 
 def section_names(group: str) -> tuple[str, ...]:
@@ -91,32 +101,55 @@ def write_lists(
     sink: SectionSink, group: str, lists: PostingLists, scale: int, n_fields: int
 ) -> None:
     """Pack posting lists into the sections of a group."""
+    write_slices(
+        sink, group, [lists], lists.arena, lists.term_offsets, lists.lengths, scale, n_fields
+    )
+    if lists.occurrences is not None:
+        write_positions(sink, group, lists.occurrences, lists.list_offsets, n_fields)
+
+
+def write_slices(
+    sink: SectionSink,
+    group: str,
+    slices: Iterable[PostingLists],
+    arena: UInt8s,
+    term_offsets: Int64s,
+    lengths: UInt32s,
+    scale: int,
+    n_fields: int,
+) -> None:
+    """`write_lists` for lists that come in pieces, of consecutive terms each.
+
+    slices: one is held at a time, if the sink takes pieces; their own terms are not looked at.
+    arena, term_offsets, lengths: of all, as in `PostingLists`.
+    """
     if isinstance(scale, bool) or not isinstance(scale, int) or not 1 <= scale <= MAX_SCALE:
         raise InvalidArgument("scale", scale, f"must be an integer in 1..{MAX_SCALE}")
-    packed = pack(lists)
-    n_terms = len(lists.list_offsets) - 1
-    bases = packed.starts[::BASE_TERMS].astype(np.uint64)
-    relative = packed.starts - packed.starts[np.arange(n_terms + 1) // BASE_TERMS * BASE_TERMS]
+    tables = PackedTables()
+    with HelperThread(beside=len(arena) >= THREAD_ABOVE_TERM_BYTES) as helper:
+        dictionary = helper.submit(fst.build, arena, term_offsets)
+        pieces = tables.packed(slices)
+        if isinstance(sink, PieceSink):
+            sink.add_pieces(f"postings.{group}", pieces)
+        else:
+            sink.add(f"postings.{group}", *pieces)
+    starts, counts, n_blocks = tables.starts, tables.counts, tables.n_blocks
+    n_terms = len(counts)
+    relative = starts - starts[np.arange(n_terms + 1) // BASE_TERMS * BASE_TERMS]
     if len(relative) and int(relative.max()) >= 2**32:
         raise InvalidArgument("postings", int(relative.max()), "256 lists exceed 4 GiB")
     header = HEADER.pack(
-        MAGIC, VERSION, 0, len(lists.lengths), n_terms, len(packed.last_docs), len(lists.docs),
-        int(lists.lengths.sum(dtype=np.uint64)), scale, n_fields,
+        MAGIC, VERSION, 0, len(lengths), n_terms, n_blocks, int(counts.sum()),
+        int(lengths.sum(dtype=np.uint64)), scale, n_fields,
     )  # fmt: skip
     sink.add(f"index.{group}", header)
-    sink.add(f"lengths.{group}", lists.lengths)
-    sink.add(f"terms.fst.{group}", fst.build(lists.arena, lists.term_offsets))
-    sink.add(
-        f"terms.table.{group}",
-        bases, relative.astype(np.uint32), np.diff(lists.list_offsets).astype(np.uint32),
-    )  # fmt: skip
-    sink.add(
-        f"blocks.{group}",
-        packed.last_docs, packed.block_offsets, packed.block_bounds, packed.block_bits,
-    )  # fmt: skip
-    sink.add(f"postings.{group}", packed.postings)
-    n_peaks = len(packed.peak_ordinals)
-    sink.add(f"peaks.{group}", PEAKS.pack(n_peaks, 0), packed.peak_ordinals, packed.peaks)
+    sink.add(f"lengths.{group}", lengths)
+    sink.add(f"terms.fst.{group}", dictionary.result())
+    bases = starts[::BASE_TERMS].astype(np.uint64)
+    sink.add(f"terms.table.{group}", bases, relative.astype(np.uint32), counts.astype(np.uint32))
+    sink.add(f"blocks.{group}", *tables.blocks)
+    ordinals, peaks = tables.peaks
+    sink.add(f"peaks.{group}", PEAKS.pack(len(ordinals), 0), ordinals, peaks)
 
 
 class _Mapped(NamedTuple):
@@ -225,6 +258,16 @@ class InvertedIndex:
             _expect(view.nbytes == size, f"{self.origin} ({name})", f"{size} bytes", view.nbytes)
         return view
 
+    @cached_property
+    def positions(self) -> Positions | None:
+        """Where terms stand, None where that was not asked for.
+
+        Raises CorruptionError for positions of another index.
+        """
+        if position_sections(self._group)[0] not in self._sections:
+            return None
+        return Positions.open(self._sections, self._group, self)
+
     @property
     def lists(self) -> Lists:
         """The posting lists, for kernels."""
@@ -251,11 +294,18 @@ class InvertedIndex:
         return found
 
     def terms(self) -> tuple[UInt8s, Int64s]:
-        """All terms, ascending: their bytes, and int64 [n_terms + 1] offsets."""
+        """All terms, ascending: their bytes, and int64 [n_terms + 1] offsets.
+
+        Raises CorruptionError for terms that do not ascend: two lists of one term have no merge.
+        """
         terms: list[bytes] = []
+        previous: bytes | None = None
         for term, ordinal in self.dictionary.items():
             _expect(ordinal == len(terms) < self.n_terms, self.origin, len(terms), ordinal)
+            ascending = previous is None or previous < term
+            _expect(ascending, self.origin, "ascending terms", repr(term))
             terms.append(term)
+            previous = term
         _expect(len(terms) == self.n_terms, self.origin, self.n_terms, len(terms))
         return term_arena(terms)
 
@@ -326,6 +376,8 @@ class InvertedIndex:
             raise CorruptionError(
                 self.origin, 4 * doc, f"length {self.lengths[doc]}", f"frequencies {covered[doc]}"
             )
+        if self.positions is not None:
+            self.positions.verify()
 
     def _verify_peaks(self, place: int, lengths: UInt32s, frequencies: UInt32s) -> None:
         pairs = self.lists.peaks[6 * place : 6 * place + 6].reshape(-1, 2).tolist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,17 +14,33 @@ from rank_retrieve.lexical.invert import (
     running_total,
     sort_terms,
 )
-from rank_retrieve.lexical.inverted_index import InvertedIndex, write_lists
+from rank_retrieve.lexical.inverted_index import InvertedIndex, write_slices
+from rank_retrieve.lexical.positions import merge_occurrences, write_positions
 from rank_retrieve.lexical.searcher import LexicalPart
 from rank_retrieve.types import Int32s, Int64s, SectionSink, UInt8s, UInt32s
 
+POSTING_BYTES = 16  # a document, a frequency, and at most as much when they are packed
+MEMORY_BYTES = 256 << 20
 
-def merge_inverted_indexes(sink: SectionSink, group: str, parts: Sequence[LexicalPart]) -> None:
+
+def merge_inverted_indexes(
+    sink: SectionSink,
+    group: str,
+    parts: Sequence[LexicalPart],
+    *,
+    memory_bytes: int = MEMORY_BYTES,
+) -> None:
     """Write the index of the live documents of all parts, in the order of the parts.
 
     The sections equal, byte for byte, those of `write_inverted_index` over the same documents:
-    documents are renumbered without gaps, and terms that no live document holds are gone.
+    documents are renumbered without gaps, and terms that no live document holds are gone. It has
+    positions if all parts have them.
     `base` and `deleted` of the parts are not looked at.
+
+    memory_bytes: for postings that are not packed yet; more are merged by ranges of terms, and
+        leave memory as they are packed if the sink takes sections by pieces. Terms, 24 bytes
+        for each of them, lengths and a list of documents are held beside it; so are all positions.
+
     Raises InvalidArgument for no parts, for parts of different scales or fields, and for more
     than 2**31 - 1 documents; CorruptionError for damaged lists.
     """
@@ -39,35 +55,85 @@ def merge_inverted_indexes(sink: SectionSink, group: str, parts: Sequence[Lexica
                 f"must all have scale {first.scale} and {first.n_fields} fields",
             )
         part.index.load()
-    write_lists(sink, group, _merged_lists(parts), first.scale, first.n_fields)
+    merge = _Merge(parts)
+    write_slices(
+        sink, group, merge.slices(max(1, memory_bytes // POSTING_BYTES)), *merge.terms(),
+        merge.lengths, first.scale, first.n_fields,
+    )  # fmt: skip
+    if all(part.index.positions is not None for part in parts):
+        indexes = [part.index for part in parts]
+        occurrences = merge_occurrences(indexes, merge.new_docs, merge.numbers, merge.offsets)
+        held = np.append(merge.offsets[:-1][merge.held], merge.offsets[-1])
+        write_positions(sink, group, occurrences, held, first.n_fields)
 
 
-def _merged_lists(parts: Sequence[LexicalPart]) -> PostingLists:
-    from rank_retrieve.lexical import _invert_kernels
+class _Merge:
+    """Parts, and how long each merged list is.
 
-    arena, starts, ends = _all_terms([part.index for part in parts])
-    order = sort_terms(arena, starts, ends)
-    numbers = np.empty(len(order), dtype=np.int64)
-    n_distinct = _invert_kernels.number_distinct(arena, starts, ends, order, numbers)
-    new_docs, lengths = _renumbered(parts)
-    list_numbers = np.split(numbers, np.cumsum([part.index.n_terms for part in parts])[:-1])
+    numbers: for each part, the merged list of each of its terms, ascending.
+    offsets: int64 [n_lists + 1], where the postings of each begin if all stand together.
+    held: the lists that hold a live document; the others are dropped.
+    """
 
-    counts = np.zeros(n_distinct, dtype=np.int64)
-    no_docs, no_frequencies = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.uint32)
-    _copy(parts, new_docs, list_numbers, counts, no_docs, no_frequencies)
-    offsets = running_total(counts)
-    docs = np.empty(int(offsets[-1]), dtype=np.int32)
-    frequencies = np.empty(int(offsets[-1]), dtype=np.uint32)
-    if len(docs):
-        _copy(parts, new_docs, list_numbers, offsets[:-1].copy(), docs, frequencies)
+    def __init__(self, parts: Sequence[LexicalPart]) -> None:
+        from rank_retrieve.lexical import _invert_kernels
 
-    # the first of equal terms stands for them all; lists of dead documents only are dropped
-    representative = np.empty(n_distinct, dtype=np.int64)
-    representative[numbers[order[::-1]]] = order[::-1]
-    held = counts > 0
-    sorted_arena, term_offsets = gather_terms(arena, starts, ends, representative[held])
-    list_offsets = np.append(offsets[:-1][held], offsets[-1])
-    return PostingLists(docs, frequencies, list_offsets, lengths, sorted_arena, term_offsets)
+        self._parts = parts
+        self._arena, self._starts, self._ends = _all_terms([part.index for part in parts])
+        self._order = sort_terms(self._arena, self._starts, self._ends)
+        numbers = np.empty(len(self._order), dtype=np.int64)
+        n_lists = _invert_kernels.number_distinct(
+            self._arena, self._starts, self._ends, self._order, numbers
+        )
+        self._all_numbers = numbers
+        self.numbers = np.split(numbers, np.cumsum([part.index.n_terms for part in parts])[:-1])
+        self.new_docs, self.lengths = _renumbered(parts)
+        counts = np.zeros(n_lists, dtype=np.int64)
+        nothing = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.uint32)
+        self._copy(0, n_lists, counts, *nothing)
+        self.offsets = running_total(counts)
+        self.held = counts > 0
+
+    def terms(self) -> tuple[UInt8s, Int64s]:
+        """The terms that are held: their bytes, and int64 [n + 1] offsets."""
+        # the first of equal terms stands for them all
+        representative = np.empty(len(self.held), dtype=np.int64)
+        representative[self._all_numbers[self._order[::-1]]] = self._order[::-1]
+        return gather_terms(self._arena, self._starts, self._ends, representative[self.held])
+
+    def slices(self, most: int) -> Iterator[PostingLists]:
+        """All lists that are held, in runs of at most so many postings, or of one list."""
+        no_terms = np.empty(0, dtype=np.uint8), np.zeros(1, dtype=np.int64)
+        first, n_lists = 0, len(self.held)
+        while first < n_lists:
+            begin = self.offsets[first]
+            last = int(np.searchsorted(self.offsets, begin + most, side="right")) - 1
+            last = max(last, first + 1)
+            offsets = self.offsets[first : last + 1] - begin
+            docs = np.empty(int(offsets[-1]), dtype=np.int32)
+            frequencies = np.empty(len(docs), dtype=np.uint32)
+            if len(docs):
+                self._copy(first, last, offsets[:-1].copy(), docs, frequencies)
+            kept = np.append(offsets[:-1][self.held[first:last]], offsets[-1])
+            yield PostingLists(docs, frequencies, kept, self.lengths, *no_terms)
+            first = last
+
+    def _copy(
+        self, first: int, last: int, next_posting: Int64s, docs: Int32s, frequencies: UInt32s
+    ) -> None:
+        """Append the live postings of the merged lists first .. last - 1; or count them."""
+        from rank_retrieve.lexical import _merge_kernels as kernels
+        from rank_retrieve.lexical.scratch import thread_scratch
+
+        scratch = thread_scratch(1)
+        for part, renumbered, lists in zip(self._parts, self.new_docs, self.numbers, strict=True):
+            low, high = np.searchsorted(lists, (first, last))
+            status = kernels.copy_live(
+                part.index.lists, renumbered, lists[low:high] - first, int(low), scratch.cursors,
+                scratch.docs, scratch.frequencies, next_posting, docs, frequencies,
+            )  # fmt: skip
+            if status < 0:
+                raise part.index.damage(status, 0)
 
 
 def _all_terms(indexes: Sequence[InvertedIndex]) -> tuple[UInt8s, Int64s, Int64s]:
@@ -97,24 +163,3 @@ def _renumbered(parts: Sequence[LexicalPart]) -> tuple[list[Int32s], UInt32s]:
         if n_docs > MAX_DOCS:
             raise InvalidArgument("parts", n_docs, f"hold more than {MAX_DOCS} documents")
     return new_docs, np.concatenate(lengths)
-
-
-def _copy(
-    parts: Sequence[LexicalPart],
-    new_docs: Sequence[Int32s],
-    list_numbers: Sequence[Int64s],
-    next_posting: Int64s,
-    docs: Int32s,
-    frequencies: UInt32s,
-) -> None:
-    from rank_retrieve.lexical import _merge_kernels as kernels
-    from rank_retrieve.lexical.scratch import thread_scratch
-
-    scratch = thread_scratch(1)
-    for part, renumbered, lists in zip(parts, new_docs, list_numbers, strict=True):
-        status = kernels.copy_live(
-            part.index.lists, renumbered, lists, scratch.cursors, scratch.docs,
-            scratch.frequencies, next_posting, docs, frequencies,
-        )  # fmt: skip
-        if status < 0:
-            raise part.index.damage(status, 0)

@@ -94,9 +94,11 @@ class PackedLists:
     peaks: UInt8s
 
 
-def pack(lists: PostingLists) -> PackedLists:
+def pack(lists: PostingLists, first_block: int = 0) -> PackedLists:
     """Measure, then write each record once.
 
+    first_block: how many full blocks the lists before these have, where they are packed piece
+        by piece; starts and peak_ordinals count from the first of these lists.
     Raises InvalidArgument for a list of 4 GiB or more.
     """
     from rank_retrieve.lexical import _packing_kernels as kernels
@@ -118,7 +120,7 @@ def pack(lists: PostingLists) -> PackedLists:
     postings = np.empty(size + POSTINGS_PADDING, dtype=np.uint8)
     postings[size:] = 0
     kernels.pack_lists(
-        lists.docs, lists.frequencies, lists.list_offsets, starts, block_bits,
+        lists.docs, lists.frequencies, lists.list_offsets, starts, block_bits, first_block,
         np.empty(BLOCK_DOCS, dtype=np.int64), postings,
     )  # fmt: skip
     peak_terms, peaks = _find_peaks(lists)

@@ -7,9 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
+from rank_retrieve.lexical._adding_kernels import GROUP_DOCS
 from rank_retrieve.lexical._arrays import Work
 from rank_retrieve.lexical._cursor_kernels import CURSOR_COLUMNS
-from rank_retrieve.lexical._window_kernels import GROUP_DOCS, MAX_WINDOW_DOCS
+from rank_retrieve.lexical._window_kernels import MAX_WINDOW_DOCS
 from rank_retrieve.lexical.postings import BLOCK_DOCS
 
 # scratch for longer queries is not kept: 3.3 KB a term
@@ -47,6 +48,9 @@ class Scratch:
             touched_words=groups.view(np.uint64),
             candidates=np.zeros(MAX_WINDOW_DOCS, dtype=np.int64),
             found=np.zeros(MAX_WINDOW_DOCS, dtype=np.int32),
+            # a block may be noted behind the last doc, and a group of no docs behind that
+            slots=np.zeros(MAX_WINDOW_DOCS + 2 * BLOCK_DOCS, dtype=np.uint32),
+            held=np.zeros(MAX_WINDOW_DOCS, dtype=np.uint32),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,29 +10,26 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rank_retrieve.errors import CorruptionError, InvalidArgument
-from rank_retrieve.lexical._arrays import Weighted
+from rank_retrieve.lexical._arrays import Batch, Weighted
+from rank_retrieve.lexical.batch import LOOKUP_COST, MAX_DOC, KnownTerm, PreparedQuery, QueryBatch
 from rank_retrieve.lexical.deleted import DeletedStatistics
 from rank_retrieve.lexical.inverted_index import InvertedIndex, term_arena
-from rank_retrieve.lexical.postings import PEAK_DOCS
 from rank_retrieve.lexical.scoring import (
     MAX_QUERY_TERMS,
     BM25Scorer,
     CollectionStatistics,
-    TermWeights,
 )
 from rank_retrieve.types import Bitmap, Explanation, Float64s, Int64s, Ranked, UInt64s
 
 if TYPE_CHECKING:
     from rank_retrieve.lexical.scratch import Scratch
 
-# keys of the kernels hold 32 bits of doc
-MAX_DOC = 2**32 - 1
-# of asking a list for one candidate, in sixteenths of adding up one posting
-LOOKUP_COST = 20
 # what a searcher keeps of terms takes about 300 bytes each
 KNOWN_TERMS = 32_768
-# a greater k is served by selection instead of a heap
-MAX_HEAP = 128
+# for results of the queries of one call
+MAX_PLACES = 2**20
+__all__ = ["KnownTerm", "LexicalPart", "LexicalSearcher"]
+
 _ALL_DOCS: UInt64s = np.empty(0, dtype=np.uint64)
 
 
@@ -82,53 +79,9 @@ class LexicalPart:
         return _ALL_DOCS if self.live is None else self.live.bytes_view().view(np.uint64)
 
 
-class _KnownTerm(NamedTuple):
-    """What a searcher keeps of a term, as long as it lives.
-
-    ordinals: one for each part, -1 where the part lacks the term. n_blocks: of its list there.
-    document_frequency: live docs; idf: 0 where no live doc holds the term.
-    """
-
-    ordinals: tuple[int, ...]
-    n_blocks: tuple[int, ...]
-    document_frequency: int
-    idf: float
-
-
-@dataclass(frozen=True, eq=False)
-class _PreparedQuery:
-    """The distinct terms of a query that some live document holds, in order of bytes."""
-
-    terms: list[bytes]
-    query_frequencies: list[int]
-    known: list[_KnownTerm]
-    weights: TermWeights
-
-    def ordinals(self, part: int) -> Int64s:
-        """The ordinals of the terms in one part, int64 [n_terms]."""
-        return np.array([term.ordinals[part] for term in self.known], dtype=np.int64)
-
-    def n_blocks(self, part: int) -> int:
-        """The full blocks of all lists in one part."""
-        return sum([term.n_blocks[part] for term in self.known])
-
-    def most_matches(self) -> int:
-        """No more docs than this match."""
-        return sum([term.document_frequency for term in self.known])
-
-
-def _room_for(k: int) -> Int64s:
-    """Where kernels collect the k best keys, see `_heap_kernels`."""
-    if k <= MAX_HEAP:
-        return np.empty(k, dtype=np.int64)
-    best = np.empty(2 * k + 1, dtype=np.int64)
-    best[-1] = -1
-    return best
-
-
 class _Kernels(NamedTuple):
     add_document_frequencies: Callable[..., int]
-    search_windows: Callable[..., int]
+    search_batch: Callable[..., int]
     count_matches: Callable[..., int]
     thread_scratch: Callable[..., Scratch]
     discard_scratch: Callable[[], None]
@@ -140,7 +93,7 @@ def _load_kernels() -> _Kernels:
 
     return _Kernels(
         _lookup_kernels.add_document_frequencies,
-        _window_kernels.search_windows,
+        _window_kernels.search_batch,
         _count_kernels.count_matches,
         scratch.thread_scratch,
         scratch.discard_scratch,
@@ -176,7 +129,7 @@ class LexicalSearcher:
             n_docs += part.index.n_docs - part.statistics.n_docs
             total_length += part.index.total_length - part.statistics.total_length
         self.n_docs = n_docs
-        self._known: dict[bytes, _KnownTerm] = {}
+        self._known: dict[bytes, KnownTerm] = {}
         self._order = sorted(range(len(parts)), key=lambda number: parts[number].base)
         self.statistics = CollectionStatistics(n_docs, total_length, scale)
 
@@ -185,29 +138,48 @@ class LexicalSearcher:
         terms: Sequence[bytes],
         k: int,
         allowed: Sequence[Bitmap | None] | None = None,
+        *,
+        required: Iterable[bytes] = (),
+        minimum: int = 1,
     ) -> Ranked:
         """The k best live docs that hold at least one of the terms.
 
         terms: final terms; a repeated term weighs as often as it stands there.
         allowed: for each part, in the order given to the constructor, the docs that may be
             returned, or None for all.
+        required: terms among them that a doc must hold.
+        minimum: how many distinct terms a doc must hold at least.
         Returns exactly min(k, matches) docs, numbered base + doc; equal scores by ascending doc.
-        Raises InvalidArgument for k < 1, for more than 65,536 distinct terms, and for bitmaps
-        of another size; CorruptionError for damaged lists.
+        Raises InvalidArgument for k < 1, for more than 65,536 distinct terms, for required terms
+        that are not among the terms, for required terms and a minimum above 1 at once, and for
+        bitmaps of another size; CorruptionError for damaged lists.
         """
-        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-            raise InvalidArgument("k", k, "must be an integer of at least 1")
+        _check_k(k)
         masks = self._masks(allowed)
-        query = self._prepare(terms)
-        if query is None:
-            return Ranked.empty()
-        limit = min(int(k), self.n_docs, query.most_matches())
-        best, size = _room_for(limit), 0
-        for number, mask in enumerate(masks):
-            size = self._search_part(query, number, mask, best, limit, size)
-        keys = np.sort(best[:size])[: -limit - 1 : -1]
-        docs = MAX_DOC - (keys & MAX_DOC)
-        return Ranked(docs, (keys >> 32).astype(np.float64) * query.weights.unit)
+        query = self._prepare(terms, required, minimum)
+        return Ranked.empty() if query is None else self._run([query], int(k), masks)[0]
+
+    def search_many(
+        self,
+        queries: Sequence[Sequence[bytes]],
+        k: int,
+        allowed: Sequence[Bitmap | None] | None = None,
+    ) -> list[Ranked]:
+        """`search` for each query, in order, by one call of the kernel for each part.
+
+        The GIL is released meanwhile: threads that share queries out in runs scale with them.
+        """
+        _check_k(k)
+        masks = self._masks(allowed)
+        prepared = [self._prepare(terms) for terms in queries]
+        held = [query for query in prepared if query is not None]
+        step = max(1, MAX_PLACES // (2 * min(int(k), self.n_docs) + 1))
+        found = (
+            ranked
+            for start in range(0, len(held), step)
+            for ranked in self._run(held[start : start + step], int(k), masks)
+        )
+        return [Ranked.empty() if query is None else next(found) for query in prepared]
 
     def count(self, terms: Sequence[bytes], allowed: Sequence[Bitmap | None] | None = None) -> int:
         """How many live docs hold at least one of the terms: what `search` finds for any k.
@@ -261,23 +233,30 @@ class LexicalSearcher:
 
     # ----------------------------------------------------------------- one query
 
-    def _prepare(self, terms: Sequence[bytes]) -> _PreparedQuery | None:
-        """Look terms up and weigh them; None when no live document holds any."""
+    def _prepare(
+        self, terms: Sequence[bytes], required: Iterable[bytes] = (), minimum: int = 1
+    ) -> PreparedQuery | None:
+        """Look terms up and weigh them; None when no live document can match."""
         counted: dict[bytes, int] = {}
         for term in terms:
             counted[term] = counted.get(term, 0) + 1
         if len(counted) > MAX_QUERY_TERMS:
             raise InvalidArgument("query", len(counted), f"has over {MAX_QUERY_TERMS} terms")
         remembered = self._known
-        known = {term: remembered[term] for term in counted if term in remembered}
-        if len(known) < len(counted):
-            found = self._look_up([term for term in counted if term not in known])
-            known.update(found)
-            if len(remembered) + len(found) > KNOWN_TERMS:
-                # other threads go on with the one that they have
-                remembered = self._known = {}
-            remembered.update(found)
+        try:
+            known = {term: remembered[term] for term in counted}
+        except KeyError:
+            known = self.known(counted)
         held = sorted([term for term in counted if known[term].document_frequency])
+        demanded = set(required)
+        if demanded or type(minimum) is not int or minimum != 1:
+            _check_demands(counted, demanded, minimum)
+            if demanded.difference(held) or minimum > len(held):
+                return None
+            # the list that all others are compared with should be the shortest
+            held.sort(
+                key=lambda term: known[term].document_frequency if term in demanded else MAX_DOC
+            )
         if not held:
             return None
         of_terms = [known[term] for term in held]
@@ -285,9 +264,24 @@ class LexicalSearcher:
         weights = self.scorer.weigh(
             query_frequencies, [term.idf for term in of_terms], self.statistics
         )
-        return _PreparedQuery(held, query_frequencies, of_terms, weights)
+        return PreparedQuery(
+            held, query_frequencies, of_terms, weights, len(demanded), max(minimum, 1)
+        )
 
-    def _look_up(self, terms: list[bytes]) -> dict[bytes, _KnownTerm]:
+    def known(self, terms: Iterable[bytes]) -> dict[bytes, KnownTerm]:
+        """Where distinct terms are in the parts, and their statistics over live docs."""
+        wanted, remembered = list(terms), self._known
+        known = {term: remembered[term] for term in wanted if term in remembered}
+        if len(known) < len(wanted):
+            found = self._look_up([term for term in wanted if term not in known])
+            known.update(found)
+            if len(remembered) + len(found) > KNOWN_TERMS:
+                # other threads go on with the one that they have
+                remembered = self._known = {}
+            remembered.update(found)
+        return known
+
+    def _look_up(self, terms: list[bytes]) -> dict[bytes, KnownTerm]:
         """Find terms in every part."""
         arena, offsets = term_arena(terms)
         totals = np.zeros(len(terms), dtype=np.int64)
@@ -313,7 +307,7 @@ class LexicalSearcher:
                 f"{max(frequencies, key=abs)}",
             )
         return {
-            term: _KnownTerm(
+            term: KnownTerm(
                 tuple(part[t] for part in ordinals),
                 tuple(part[t] for part in n_blocks),
                 frequencies[t],
@@ -322,32 +316,35 @@ class LexicalSearcher:
             for t, term in enumerate(terms)
         }
 
-    def _search_part(
-        self, query: _PreparedQuery, number: int, mask: UInt64s, best: Int64s, k: int, size: int
-    ) -> int:
-        """Offer the docs of one part to the best; returns how many keys there are."""
-        loaded = _load_kernels()
-        part = self.parts[number]
-        scratch = loaded.thread_scratch(len(query.known), query.n_blocks(number))
-        weighted = self._weighted(query, number, mask)
-        level = -1
-        if len(mask) == 0 and self._lookup_cost >= 0:
-            # deleted docs may be among those that a peak counts
-            wanted = k + part.statistics.n_docs
-            level = next((i for i, docs in enumerate(PEAK_DOCS) if docs >= wanted), -1)
-        size = loaded.search_windows(
-            part.index.lists, weighted, scratch.work, level, self._lookup_cost, best, k, size
-        )
-        if size < 0:
-            loaded.discard_scratch()
-            raise part.index.damage(size, int(weighted.ordinals.max()))
-        return size
+    def _run(
+        self, queries: Sequence[PreparedQuery], k: int, masks: Sequence[UInt64s]
+    ) -> list[Ranked]:
+        """The k best docs of each query."""
+        limits = [min(k, self.n_docs, query.most_matches()) for query in queries]
+        batch, loaded = QueryBatch(queries, limits), _load_kernels()
+        weights = queries[0].weights
+        for number, mask in enumerate(masks):
+            part = self.parts[number]
+            plans = batch.plans(part.statistics.n_docs, len(mask) == 0 and self._lookup_cost >= 0)
+            scratch = loaded.thread_scratch(batch.most_terms, batch.most_blocks(number))
+            arrays = Batch(
+                batch.ordinals(number), batch.weights, plans, weights.constant,
+                weights.slope, part.base, part.live_words, mask,
+            )  # fmt: skip
+            status = loaded.search_batch(
+                part.index.lists, arrays, scratch.work, self._lookup_cost, batch.best
+            )
+            if status < 0:
+                loaded.discard_scratch()
+                raise part.index.damage(status, int(arrays.ordinals.max()))
+            batch.keep_sizes(plans)
+        return batch.ranked()
 
-    def _weighted(self, query: _PreparedQuery, number: int, mask: UInt64s) -> Weighted:
+    def _weighted(self, query: PreparedQuery, number: int, mask: UInt64s) -> Weighted:
         part, weights = self.parts[number], query.weights
         return Weighted(
             query.ordinals(number), weights.scaled, weights.constant, weights.slope, part.base,
-            part.live_words, mask,
+            part.live_words, mask, query.n_required, query.minimum,
         )  # fmt: skip
 
     def _masks(self, allowed: Sequence[Bitmap | None] | None) -> list[UInt64s]:
@@ -363,7 +360,7 @@ class LexicalSearcher:
             masks.append(_ALL_DOCS if bitmap is None else bitmap.bytes_view().view(np.uint64))
         return masks
 
-    def _integer_scores(self, query: _PreparedQuery, number: int, docs: Int64s) -> Int64s:
+    def _integer_scores(self, query: PreparedQuery, number: int, docs: Int64s) -> Int64s:
         index = self.parts[number].index
         order = np.argsort(docs, kind="stable")
         ascending = docs[order]
@@ -385,7 +382,7 @@ class LexicalSearcher:
         result[order] = sums
         return result
 
-    def _explanation(self, query: _PreparedQuery | None, number: int, doc: int) -> Explanation:
+    def _explanation(self, query: PreparedQuery | None, number: int, doc: int) -> Explanation:
         from rank_retrieve.lexical.explain import TermFacts, explain_score
 
         index = self.parts[number].index
@@ -410,3 +407,18 @@ class LexicalSearcher:
                         )
                     )
         return explain_score(facts, self.scorer, self.statistics, int(index.lengths[doc]))
+
+
+def _check_k(k: object) -> None:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise InvalidArgument("k", k, "must be an integer of at least 1")
+
+
+def _check_demands(terms: Iterable[bytes], required: set[bytes], minimum: object) -> None:
+    missing = required.difference(terms)
+    if missing:
+        raise InvalidArgument("required", min(missing), "is none of the terms")
+    if isinstance(minimum, bool) or not isinstance(minimum, int) or minimum < 1:
+        raise InvalidArgument("minimum", minimum, "must be an integer of at least 1")
+    if required and minimum > 1:
+        raise InvalidArgument("minimum", minimum, "cannot stand beside required terms")

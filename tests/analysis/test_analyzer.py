@@ -177,3 +177,22 @@ def test_the_memory_of_finished_terms_is_bounded(monkeypatch):
 def test_terms_of_plain_text_are_those_of_its_tokens(name, text):
     analyzer = get_analyzer(name)
     assert analyzer.terms(text) == [token.term for token in analyzer.tokens(text)]
+
+
+def test_positioned_terms_leave_gaps_where_words_are_dropped():
+    english = get_analyzer("english")
+    assert english.positioned_terms("the state of the art") == [(b"state", 1), (b"art", 4)]
+    assert english.positioned_terms("Größe the Straße") == [
+        (english.terms("Größe")[0], 0), (english.terms("Straße")[0], 2)
+    ]  # fmt: skip
+    assert english.positioned_terms("") == []
+
+
+def test_folded_text_is_lower_case_and_normal_but_whole():
+    english = get_analyzer("english")
+    assert english.folded("RUNNING The-") == "running the-"
+    assert english.folded("ﬁLE Ⅳ") == "file iv"
+    assert english.folds_case
+    verbatim = get_analyzer("whitespace")
+    assert verbatim.folded("RUNNING") == "RUNNING"
+    assert not verbatim.folds_case

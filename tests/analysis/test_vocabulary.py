@@ -192,3 +192,22 @@ def interrupted_at(line: int) -> Iterator[None]:
         yield
     finally:
         sys.settrace(before)
+
+
+def test_positions_number_the_words_of_a_text_with_those_that_are_dropped():
+    vocabulary = Vocabulary(get_analyzer("english"))
+    runs = vocabulary.analyze(["the cats of the house", "", "house the", "the of"], positions=True)
+    assert runs.positions.tolist() == [1, 4, 0]
+    assert runs.offsets.tolist() == [0, 2, 2, 3, 3]
+    plain = vocabulary.analyze(["cats house", "", "house", ""])
+    assert runs.tokens.tolist() == plain.tokens.tolist()
+    assert vocabulary.analyze(["the cats"]).positions is None
+
+
+def test_positions_go_on_over_chunks_as_each_text_begins_anew(monkeypatch):
+    from rank_retrieve.analysis import vocabulary as module
+
+    monkeypatch.setattr(module, "_CHUNK_CHARACTERS", 10)
+    texts = ["one the two", "three", "the of four five"] * 4
+    runs = Vocabulary(get_analyzer("english")).analyze(texts, positions=True)
+    assert runs.positions.tolist() == [0, 2, 0, 2, 3] * 4

@@ -14,9 +14,9 @@ from tests.lexical.oracle import build_index, index_sections, one_field
 from tests.lexical.strategies import documents
 
 
-def merged(parts):
+def merged(parts, **options):
     sections = MemorySections()
-    merge_inverted_indexes(sections, "t", parts)
+    merge_inverted_indexes(sections, "t", parts, **options)
     return sections
 
 
@@ -53,6 +53,9 @@ def test_a_merge_equals_a_fresh_index_byte_for_byte(data):
         parts.append(LexicalPart(build_index(texts), live=live))
         survivors += [text for text, is_live in zip(texts, mask, strict=True) if is_live]
     assert_same_bytes(merged(parts), index_sections(survivors))
+    # a list at a time, and a few
+    assert_same_bytes(merged(parts, memory_bytes=1), index_sections(survivors))
+    assert_same_bytes(merged(parts, memory_bytes=64), index_sections(survivors))
 
 
 def test_long_lists_merge_to_the_same_blocks():
@@ -71,6 +74,8 @@ def test_long_lists_merge_to_the_same_blocks():
     ]
     survivors = [text for text, is_live in zip(texts, mask, strict=True) if is_live]
     assert_same_bytes(merged(parts), index_sections(survivors))
+    # lists of full blocks, each packed by itself
+    assert_same_bytes(merged(parts, memory_bytes=160), index_sections(survivors))
 
 
 def test_indexes_that_do_not_fit_together_are_refused():

@@ -390,7 +390,7 @@ def test_the_search_kernels_agree_with_their_plain_python(k, monkeypatch):
     searcher, exhaustive = (searcher_of(texts, skipping=flag) for flag in (True, False))
     compiled = pairs(searcher.search(query, k))
     plain = searcher_module._load_kernels()._replace(
-        search_windows=windows.search_windows.py_func,
+        search_batch=windows.search_batch.py_func,
     )
     monkeypatch.setattr(searcher_module, "_load_kernels", lambda: plain)
     assert pairs(searcher.search(query, k)) == compiled
