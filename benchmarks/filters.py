@@ -1,4 +1,4 @@
-"""Filters: documents to a bitmap, beside Arrow's compute kernels and a plain loop.
+"""Filters, facets, statistics and orders, beside Arrow's compute kernels and a plain loop.
 
     python benchmarks/filters.py [--docs 300000] [--runs 30]
 
@@ -11,17 +11,23 @@ Each figure is the best of the runs. Every answer is compared with the plain loo
 from __future__ import annotations
 
 import argparse
+import heapq
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+import rank_retrieve as rr
 from rank_retrieve.filters import check_metadata, parse
 from rank_retrieve.filters.columns import Columns, write_columns
+from rank_retrieve.filters.facets import Facet, count_values, most_frequent
+from rank_retrieve.filters.statistics import Statistics, combine, summarise
 from rank_retrieve.types import MemorySections
 
 Table = dict[str, Any]
@@ -89,11 +95,9 @@ WHERE: dict[str, dict[str, Any]] = {
         "$or": [{"price": {"$lt": 10}}, {"tags": "a"}],
         "open": {"$ne": False},
     },
-    "rows: $elemMatch alone": {"tags": {"$elemMatch": {"$gt": "f", "$lt": "h"}}},
-    "rows: $elemMatch in one year": {
-        "year": 2020,
-        "tags": {"$elemMatch": {"$gt": "f", "$lt": "h"}},
-    },
+    "$elemMatch": {"tags": {"$elemMatch": {"$gt": "f", "$lt": "h"}}},
+    "rows: a whole array": {"tags": ["a", "b", "c"]},
+    "rows: the same, one year": {"year": 2020, "tags": ["a", "b", "c"]},
 }
 
 
@@ -146,6 +150,81 @@ def report_one(
     print(f"{name:28} {len(bitmap):8,} {ours * 1e3:9.3f} {arrow:>9} {ratio:>6} {loop * 1e3:9.0f}")
 
 
+def facets_of(columns: Columns, path: str, within: Any) -> list[Facet]:
+    return most_frequent([count_values(columns, (path,), within)])
+
+
+def statistics_of(columns: Columns, path: str, within: Any) -> Statistics:
+    return combine([summarise(columns, (path,), within)], len(within))
+
+
+def arrow_statistics(array: Any) -> tuple[Any, Any]:
+    return pc.min_max(array), pc.sum(array)
+
+
+def report_aggregates(documents: list[dict[str, Any]], runs: int) -> None:
+    """Facets and statistics, over all documents and over one year."""
+    sections = MemorySections()
+    write_columns(sections, documents)
+    columns = Columns.open(sections)
+    every = np.ones(len(documents), dtype=np.bool_)
+    some = parse({"year": 2020}).evaluate(columns).to_mask()
+    print(f"\n{'aggregate':28} {'values':>8} {'ours ms':>9} {'arrow ms':>9} {'ratio':>6}")
+    for path, within, shown in (
+        ("source", every, ""), ("year", every, ""), ("stars", every, ""), ("tags", every, ""),
+        ("price", every, ", all different"), ("source", some, ", one year"),
+        ("tags", some, ", one year"),
+    ):  # fmt: skip
+        chosen = [document for document, one in zip(documents, within, strict=True) if one]
+        held = [document.get(path) for document in chosen]
+        flat = [v for one in held for v in (set(one) if isinstance(one, list) else [one])]
+        expected = Counter(value for value in flat if value is not None)
+        few = runs if len(expected) < 1_000 else 2
+        ours, facets = best_of(few, partial(facets_of, columns, path, within))
+        assert {facet.value: facet.count for facet in facets} == expected
+        theirs, _ = best_of(few, partial(pc.value_counts, pa.array(flat)))
+        report_pair(f"facets of {path}{shown}", len(facets), ours, theirs)
+    for path in ("year", "price", "stamp"):
+        array = pa.array([document[path] for document in documents])
+        ours, found = best_of(runs, partial(statistics_of, columns, path, every))
+        theirs, edges = best_of(runs, partial(arrow_statistics, array))
+        assert (found.min, found.max) == tuple(edges[0].as_py().values())
+        report_pair(f"statistics of {path}", found.count, ours, theirs)
+
+
+ORDERS: tuple[tuple[list[str], dict[str, Any]], ...] = (
+    (["-price"], {}),
+    (["year", "-stamp"], {}),
+    (["price"], {"year": 2020}),
+)
+
+
+def first_ten(documents: list[dict[str, Any]], sort: list[str], where: Any) -> list[dict[str, Any]]:
+    keys = [(key.lstrip("-"), -1 if key.startswith("-") else 1) for key in sort]
+    fitting = (d for d in documents if all(d[path] == value for path, value in where.items()))
+    return heapq.nsmallest(10, fitting, key=lambda d: [sign * d[path] for path, sign in keys])
+
+
+def report_orders(documents: list[dict[str, Any]], runs: int) -> None:
+    """`find` with a sort, whole: filter, order, ten documents read."""
+    collection = rr.open(":memory:", durability="none").create_collection(
+        "papers", fields={"text": rr.Text()}
+    )
+    collection.put_many(documents)
+    collection.flush()
+    print(f"\n{'find, ten documents':28} {'matches':>8} {'ours ms':>9} {'loop ms':>9}")
+    for sort, where in ORDERS:
+        loop, expected = best_of(1, partial(first_ten, documents, sort, where))
+        ours, page = best_of(runs, partial(collection.find, where, sort=sort, limit=10))
+        assert page.ids == [document["id"] for document in expected]
+        name = f"{', '.join(sort)}{' in one year' if where else ''}"
+        print(f"{name:28} {page.total:8,} {ours * 1e3:9.3f} {loop * 1e3:9.0f}")
+
+
+def report_pair(name: str, count: int, ours: float, theirs: float) -> None:
+    print(f"{name:28} {count:8,} {ours * 1e3:9.3f} {theirs * 1e3:9.3f} {theirs / ours:5.1f}x")
+
+
 def report_small_segment(documents: list[dict[str, Any]], runs: int) -> None:
     predicate = parse({"year": {"$gte": 2020}, "source": "wiki"})
 
@@ -174,6 +253,8 @@ def main() -> None:
     pa.set_cpu_count(1)
     documents = make_documents(arguments.docs)
     report_filters(documents, arguments.runs)
+    report_aggregates(documents, arguments.runs)
+    report_orders(documents, arguments.runs)
     print("\ndocuments   check us   write us    open us  evaluate us")
     for count in (1, 10, 100):
         report_small_segment(documents[:count], 10 * arguments.runs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 from typing import Any, Literal, TypeAlias, cast
 
 from rank_retrieve.errors import InvalidArgument
@@ -52,15 +53,18 @@ def evaluate(
     counted = tuple(judged)
     runs: dict[str, Run] = {}
     values = {}
+    seconds: dict[str, float] = {}
     for name, system in named.items():
-        run = run_of(name, system, counted, queries, measured.depth)
+        run, taken = _timed_run(name, system, counted, queries, measured.depth)
+        if taken is not None:
+            seconds[name] = taken / len(counted)
         runs[name] = {query: dict(found) for query, found in run.items()}
         values[name] = measured.per_query(
             counted, judged, run if ties == "trec_eval" else by_order(run)
         )
     kept = set(counted)
     skipped = tuple(query for query in asked if query not in kept)
-    return Evaluation(measured.names, counted, values, runs, skipped)
+    return Evaluation(measured.names, counted, values, runs, skipped, seconds)
 
 
 def judged_queries(asked: Sequence[str], qrels: Qrels) -> dict[str, dict[str, int]]:
@@ -95,15 +99,27 @@ def run_of(
     depth: int,
 ) -> Run:
     """What a system returns for the queries that count, `depth` hits each if it is asked."""
+    return _timed_run(name, system, counted, queries, depth)[0]
+
+
+def _timed_run(
+    name: str,
+    system: System,
+    counted: Sequence[str],
+    queries: Mapping[str, Any] | None,
+    depth: int,
+) -> tuple[Run, float | None]:
+    """The run, and for how many seconds a system that is no run was asked."""
     if isinstance(system, Mapping):
-        return {q: dict(ranking(system[q])) for q in counted if q in system}
+        return {q: dict(ranking(system[q])) for q in counted if q in system}, None
     if queries is None:
         raise InvalidArgument("queries", None, f"are needed to ask the retriever {name!r}")
     texts = [queries[query] for query in counted]
-    return {
-        query: _scores(name, query, hits)
-        for query, hits in zip(counted, _ask(system, texts, depth), strict=True)
-    }
+    started = perf_counter()
+    found = _ask(system, texts, depth)
+    taken = perf_counter() - started
+    run = {query: _scores(name, query, hits) for query, hits in zip(counted, found, strict=True)}
+    return run, taken
 
 
 def _ask(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
+from rank_retrieve._rendering import html_table, plain_table, rich_table
+from rank_retrieve._tables import to_pandas
 from rank_retrieve.errors import InvalidArgument
-from rank_retrieve.evaluation.comparison import Comparison, compare
+from rank_retrieve.evaluation.comparison import Comparisons, compare
 from rank_retrieve.evaluation.runs import Run
+from rank_retrieve.evaluation.significance import mean_interval
 from rank_retrieve.types import Float64s
 
 
@@ -21,6 +26,7 @@ class Evaluation:
     values: system -> float64 [n_queries, n_metrics].
     runs: system -> what it returned, for `write_run`.
     skipped: ids of queries that were asked but have no relevant document.
+    seconds: system -> what a query took on average, for systems that were asked.
     """
 
     metrics: tuple[str, ...]
@@ -28,6 +34,7 @@ class Evaluation:
     values: Mapping[str, Float64s]
     runs: Mapping[str, Run]
     skipped: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def systems(self) -> tuple[str, ...]:
@@ -57,15 +64,55 @@ class Evaluation:
         *,
         test: Literal["randomisation", "t"] = "randomisation",
         seed: int = 0,
-    ) -> list[Comparison]:
+        correction: Literal["holm", "bonferroni", "none"] = "holm",
+    ) -> Comparisons:
         """Every other system against the baseline (the first when not given), for each metric.
 
         test: "randomisation" is Fisher's, "t" the paired t-test; both two-sided.
-        Corrected over all comparisons in the result by Holm's method.
+        correction: of the p-values, over all comparisons in the result.
         """
         name = self.systems[0] if baseline is None else baseline
         self._values(name)
-        return compare(self.metrics, self.values, name, test=test, seed=seed)
+        return compare(self.metrics, self.values, name, test=test, seed=seed, correction=correction)
+
+    def differences(
+        self, metric: str, system: str, baseline: str | None = None
+    ) -> dict[str, float]:
+        """Query id -> how much better a system is than the baseline, the largest gain first.
+
+        baseline: the first system when not given. Equal ones keep the order of the queries.
+        """
+        column = self._column(metric)
+        base = self._values(self.systems[0] if baseline is None else baseline)
+        found = (self._values(system)[:, column] - base[:, column]).tolist()
+        pairs = zip(self.queries, found, strict=True)
+        return dict(sorted(pairs, key=lambda pair: -pair[1]))
+
+    def interval(
+        self, metric: str, system: str | None = None, level: float = 0.95
+    ) -> tuple[float, float]:
+        """The confidence interval of a mean by Student's t, see `mean_interval`."""
+        return mean_interval(self._values(system)[:, self._column(metric)], level)
+
+    def to_dicts(self, *, per_query: bool = False) -> list[dict[str, Any]]:
+        """A row for each system: {"system": ..., metric: mean, ...}.
+
+        per_query: a row for each system and query instead, with "query".
+        """
+        if not per_query:
+            return [{"system": name, **means} for name, means in self.aggregates.items()]
+        return [
+            {"system": system, "query": query, **dict(zip(self.metrics, row, strict=True))}
+            for system, values in self.values.items()
+            for query, row in zip(self.queries, values.tolist(), strict=True)
+        ]
+
+    def to_pandas(self, *, per_query: bool = False) -> Any:
+        """The rows of `to_dicts` as a `pandas.DataFrame` (`pip install
+        'rank-retrieve[pandas]'`).
+        """
+        rows = self.to_dicts(per_query=per_query)
+        return to_pandas({name: [row[name] for row in rows] for name in rows[0]})
 
     def to_dict(self) -> dict[str, Any]:
         """As plain dicts and lists, ready for JSON."""
@@ -84,20 +131,40 @@ class Evaluation:
         }
 
     def __str__(self) -> str:
-        width = max(len("system"), *(len(system) for system in self.systems))
-        columns = [max(len(metric), 6) for metric in self.metrics]
-        lines = [
-            "  ".join(["system".ljust(width), *map(str.rjust, self.metrics, columns)]),
-            *(
-                "  ".join(
-                    [system.ljust(width)]
-                    + [f"{v:.4f}".rjust(n) for v, n in zip(means.values(), columns, strict=True)]
-                )
-                for system, means in self.aggregates.items()
-            ),
-        ]
+        return f"{plain_table(self._columns, self._rows)}\n{self._caption}"
+
+    def _repr_html_(self) -> str:
+        return html_table(
+            self._columns, self._rows, caption=self._caption, right=self.metrics, strong=self._best
+        )
+
+    def __rich__(self) -> Any:
+        return rich_table(
+            self._columns, self._rows, caption=self._caption, right=self.metrics, strong=self._best
+        )
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        return ("system", *self.metrics)
+
+    @property
+    def _rows(self) -> list[tuple[str, ...]]:
+        means = self.aggregates
+        return [(name, *(f"{v:.4f}" for v in means[name].values())) for name in means]
+
+    @property
+    def _caption(self) -> str:
         left_out = f", {len(self.skipped)} without a relevant document" if self.skipped else ""
-        return "\n".join([*lines, f"{len(self.queries)} queries{left_out}"])
+        return f"{len(self.queries)} queries{left_out}"
+
+    @property
+    def _best(self) -> set[tuple[int, int]]:
+        """Row and column of the best mean of each metric; none for a system alone."""
+        if len(self.values) < 2:
+            return set()
+        means = np.array([values.mean(axis=0) for values in self.values.values()])
+        rows, columns = np.nonzero(means == means.max(axis=0))
+        return {(int(row), int(column) + 1) for row, column in zip(rows, columns, strict=True)}
 
     def _values(self, system: str | None) -> Float64s:
         if system is None and len(self.values) == 1:

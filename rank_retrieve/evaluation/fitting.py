@@ -12,13 +12,13 @@ means here say whether they do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from rank_retrieve.errors import InvalidArgument
-from rank_retrieve.evaluation.comparison import Comparison, compare
+from rank_retrieve.evaluation.comparison import Comparisons, compare
 from rank_retrieve.evaluation.evaluate import (
     System,
     by_order,
@@ -30,8 +30,7 @@ from rank_retrieve.evaluation.evaluation import Evaluation
 from rank_retrieve.evaluation.metrics import Metrics
 from rank_retrieve.evaluation.qrels import Qrels
 from rank_retrieve.evaluation.runs import Run, ranking
-from rank_retrieve.evaluation.significance import holm
-from rank_retrieve.fusion import DBSF, RRF, CombMNZ, Convex, FusionMethod
+from rank_retrieve.fusion import DBSF, RRF, Adaptive, CombMNZ, Convex, FusionMethod
 from rank_retrieve.fusion.method import checked_k
 from rank_retrieve.types import Float64s, Ranked
 
@@ -59,7 +58,7 @@ class FusionFit:
 
     def gains(
         self, *, test: Literal["randomisation", "t"] = "randomisation", seed: int = 0
-    ) -> list[Comparison]:
+    ) -> Comparisons:
         """The held-out fit against each leg and against RRF, corrected together by Holm."""
         values = self.held_out.values
         found = [
@@ -70,8 +69,7 @@ class FusionFit:
             for other in values
             if other != FITTED
         ]  # fmt: skip
-        corrected = holm([comparison.p for comparison in found])
-        return [replace(c, p_corrected=p) for c, p in zip(found, corrected, strict=True)]
+        return Comparisons.corrected(found, "holm")
 
     def __str__(self) -> str:
         lines = [
@@ -155,8 +153,10 @@ def fit_fusion(
 
 
 def methods_for(n_legs: int) -> list[FusionMethod]:
-    """RRF with four constants, DBSF, CombMNZ, and over a grid of weights RRF and Convex with three
-    normalisations; equal weights first, so that weights must earn their place.
+    """What `fit_fusion` tries: RRF with four constants, DBSF, CombMNZ, Adaptive, and over a grid of
+    weights RRF and Convex with three normalisations.
+
+    Equal weights come first, so that others must earn their place.
     """
     grid = _weights(n_legs)
     convex = [
@@ -166,7 +166,7 @@ def methods_for(n_legs: int) -> list[FusionMethod]:
     ]
     constants = [RRF(k=60), RRF(k=30), RRF(k=10), RRF(k=100)]
     weighted = [RRF(k=60, weights=weights) for weights in grid]
-    return [*constants, DBSF(), CombMNZ(), *weighted, *convex]
+    return [*constants, DBSF(), CombMNZ(), Adaptive(), *weighted, *convex]
 
 
 def _weights(n_legs: int) -> list[tuple[float, ...]]:

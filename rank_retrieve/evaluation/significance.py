@@ -8,10 +8,11 @@ the sign and signed-rank tests mislead.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from rank_retrieve.errors import InvalidArgument
 from rank_retrieve.types import Float64s
 
 EXACT_UP_TO = 15
@@ -69,6 +70,13 @@ def paired_t(differences: Float64s) -> float:
     return float(2.0 * stdtr(len(values) - 1, -abs(t)))
 
 
+def bonferroni(p_values: Sequence[float]) -> list[float]:
+    """p-values times their number, at most 1, in the order given: simpler than `holm`, and never
+    smaller.
+    """
+    return [min(1.0, len(p_values) * p) for p in p_values]
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """p-values corrected for testing several hypotheses at once, in the order given.
 
@@ -81,3 +89,41 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - place) * p_values[at]))
         corrected[at] = highest
     return corrected
+
+
+def uncorrected(p_values: Sequence[float]) -> list[float]:
+    """The p-values as they are: for one comparison that was planned beforehand."""
+    return list(p_values)
+
+
+CORRECTIONS: dict[str, Callable[[Sequence[float]], list[float]]] = {
+    "holm": holm,
+    "bonferroni": bonferroni,
+    "none": uncorrected,
+}
+
+
+def corrected(p_values: Sequence[float], correction: str) -> list[float]:
+    """p-values by one of CORRECTIONS; InvalidArgument lists them."""
+    if correction not in CORRECTIONS:
+        known = ", ".join(CORRECTIONS)
+        raise InvalidArgument("correction", correction, f"must be one of {known}")
+    return CORRECTIONS[correction](p_values)
+
+
+def mean_interval(values: Float64s, level: float = 0.95) -> tuple[float, float]:
+    """Where the mean over queries lies, by Student's t, were the queries drawn anew.
+
+    values: float64 [n_queries]; with one query the interval is its value alone. For comparing two
+    systems over the same queries look at their differences: those vary less.
+    """
+    from scipy.special import stdtrit
+
+    if not isinstance(level, float) or not 0 < level < 1:
+        raise InvalidArgument("level", level, "must be a number between 0 and 1")
+    mean = float(values.mean())
+    if len(values) < 2:
+        return mean, mean
+    error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    half = float(stdtrit(len(values) - 1, (1 + level) / 2)) * error
+    return mean - half, mean + half

@@ -3,8 +3,8 @@
 A question about a scalar becomes an interval of stored values (`intervals`), one or two passes
 over a small array, and a mask with a byte for each document.
 
-What columns cannot answer (whole arrays and dicts, `$elemMatch`, positions in arrays, paths
-beyond the column limit) is asked of rows, of the few documents where it matters.
+What columns cannot answer (whole arrays and dicts, `$elemMatch` of dicts, positions in arrays,
+paths beyond the column limit) is asked of rows, of the few documents where it matters.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from rank_retrieve.filters.conditions import (
     OneOf,
     Size,
 )
+from rank_retrieve.filters.elements import match_elements
 from rank_retrieve.filters.intervals import BOUNDS, Mask, between, equal_to_any, interval
 from rank_retrieve.filters.paths import Path, position_of
 from rank_retrieve.filters.predicate import AllOf, AnyOf, ElementMatch, Not, Predicate, Where
@@ -136,7 +137,7 @@ def _reads_rows(node: Predicate, columns: Columns) -> bool:
     elif isinstance(condition, Equal):
         keys = (condition.key,)
     return (
-        isinstance(condition, ElementMatch)
+        (isinstance(condition, ElementMatch) and condition.of_dicts)
         or any(kind in (Kind.OBJECT, Kind.ARRAY) for kind, _ in keys)
         or any(position_of(step) >= 0 for step in node.path[1:])
         or (not columns.complete and columns.column(node.name) is None)
@@ -213,8 +214,16 @@ def _size(node: Where, column: Column, scope: Scope) -> Mask:
 
 
 def _element_match(node: Where, column: Column, scope: Scope) -> Mask:
-    mask = np.zeros(scope.columns.n_docs, dtype=np.bool_)
-    _ask_rows(mask, node, _parts(column, Kind.ARRAY), scope)
+    condition = node.condition
+    assert isinstance(condition, ElementMatch)
+    found = match_elements(condition, node.path, column, scope.columns)
+    if found is None:
+        mask = np.zeros(scope.columns.n_docs, dtype=np.bool_)
+        _ask_rows(mask, node, _parts(column, Kind.ARRAY), scope)
+        return mask
+    mask, asked = found
+    for doc, row in scope.rows(asked):
+        mask[doc] = node.holds(row)
     return mask
 
 

@@ -97,3 +97,16 @@ def order_key(value: Any) -> tuple[Kind, Any] | None:
     if kind in (Kind.INT, Kind.STRING, Kind.BYTES):
         return (kind, value)
     return None
+
+
+def sort_key(value: Any) -> tuple[Kind, Any]:
+    """What scalars of any kinds are sorted by: first kind by kind, as they are numbered above.
+
+    Ints and floats are one kind here too, and compare exactly.
+    """
+    kind = KIND_OF[type(value)]
+    if kind is Kind.NULL:
+        return (kind, 0)
+    if kind is Kind.FLOAT:
+        return (Kind.INT, value)
+    return (kind, microseconds(value) if kind is Kind.DATETIME else value)

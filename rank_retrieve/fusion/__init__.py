@@ -3,9 +3,11 @@
 A method takes legs (`Ranked`, best first) and gives a `Fused`: docs, scores, and where each
 doc stood in each leg, so that every score explains itself. Methods by rank: `RRF`, `ISR`,
 `Borda`. By score: `Convex`, `DBSF`, `CombSUM`, `CombMNZ`, `CombANZ`, `CombMAX`, `CombMIN`,
-after one of `NORMALISATIONS`. `FusionRanker` does it over retrievers.
+after one of `NORMALISATIONS`. With weights of its own for each query: `Adaptive`.
+`FusionRanker` does it over retrievers.
 """
 
+from rank_retrieve.fusion.adaptive import Adaptive
 from rank_retrieve.fusion.borda import Borda
 from rank_retrieve.fusion.candidates import default_candidates
 from rank_retrieve.fusion.comb_anz import CombANZ
@@ -13,11 +15,13 @@ from rank_retrieve.fusion.comb_max import CombMAX
 from rank_retrieve.fusion.comb_min import CombMIN
 from rank_retrieve.fusion.comb_mnz import CombMNZ
 from rank_retrieve.fusion.comb_sum import CombSUM
+from rank_retrieve.fusion.completion import complete_legs
 from rank_retrieve.fusion.convex import Convex
 from rank_retrieve.fusion.dbsf import DBSF
 from rank_retrieve.fusion.fused import Fused
 from rank_retrieve.fusion.isr import ISR
 from rank_retrieve.fusion.method import FusionMethod, SumOverLegs
+from rank_retrieve.fusion.mmr import Diverse, select_diverse
 from rank_retrieve.fusion.normalisation import (
     NORMALISATIONS,
     MinMax,
@@ -38,6 +42,7 @@ __all__ = [
     "METHODS",
     "NORMALISATIONS",
     "RRF",
+    "Adaptive",
     "Borda",
     "CombANZ",
     "CombMAX",
@@ -45,6 +50,7 @@ __all__ = [
     "CombMNZ",
     "CombSUM",
     "Convex",
+    "Diverse",
     "Fused",
     "FusionMethod",
     "FusionRanker",
@@ -56,6 +62,8 @@ __all__ = [
     "SumOverLegs",
     "TheoreticalMinimum",
     "ZScore",
+    "complete_legs",
     "default_candidates",
     "get_method",
+    "select_diverse",
 ]

@@ -52,16 +52,8 @@ class SumOverLegs(ABC):
         for row in contributions[1:]:
             scores += row
         # docs ascend, so a stable sort leaves equal scores in order of doc
-        best = np.argsort(-scores, kind="stable")[:k]
-        return Fused(
-            pool.docs[best],
-            scores[best],
-            pool.ranks()[:, best],
-            pool.table([leg.scores for leg in pool.legs], float("nan"))[:, best],
-            contributions[:, best],
-            repr(self),
-            self.formula,
-        )
+        best = (-scores).argsort(kind="stable")[:k]
+        return Fused(pool.docs[best], scores[best], contributions[:, best], pool.legs, self)
 
 
 def checked_k(k: object, argument: str = "k") -> int:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rank_retrieve.errors import InvalidArgument
 from rank_retrieve.types import Float64s, Int64s, Ranked
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,25 +41,19 @@ class Pool:
             raise InvalidArgument("legs", [], "fusion needs at least one leg")
         for number, leg in enumerate(legs, 1):
             _check(leg, number)
-        found = legs[0].docs if len(legs) == 1 else np.concatenate([leg.docs for leg in legs])
-        order = np.argsort(found, kind="stable")
+        found = np.concatenate([leg.docs for leg in legs])
+        order = found.argsort(kind="stable")
         ascending = found[order]
         first = np.empty(len(found), dtype=np.bool_)
         first[:1] = True
         np.not_equal(ascending[1:], ascending[:-1], out=first[1:])
         column = np.empty(len(found), dtype=np.int64)
-        column[order] = np.cumsum(first) - 1
-        docs = ascending[first]
-        columns = []
-        end = 0
-        for number, leg in enumerate(legs, 1):
-            start, end = end, end + len(leg)
-            own = column[start:end]
-            if len(own) > 1 and np.bincount(own).max() > 1:
-                doc = docs[np.argmax(np.bincount(own))]
-                raise InvalidArgument("legs", int(doc), f"leg {number} holds this doc twice")
-            columns.append(own)
-        return cls(tuple(legs), docs, tuple(columns))
+        column[order] = first.cumsum()
+        column -= 1
+        ends = list(itertools.accumulate(map(len, legs)))
+        _check_once(ascending, order, first, ends)
+        columns = tuple([column[start:end] for start, end in zip([0, *ends], ends, strict=False)])
+        return cls(tuple(legs), ascending[first], columns)
 
     def __len__(self) -> int:
         return len(self.docs)
@@ -69,15 +69,9 @@ class Pool:
         """
         result = np.empty((len(self.legs), len(self.docs)), dtype=np.float64)
         for leg, (columns, leg_values) in enumerate(zip(self.columns, values, strict=True)):
-            result[leg] = absent if isinstance(absent, float) else absent[leg]
-            result[leg, columns] = leg_values
-        return result
-
-    def ranks(self) -> Int64s:
-        """int64 [n_legs, n]: 1 for a leg's best doc, 0 where the leg does not hold the doc."""
-        result = np.zeros((len(self.legs), len(self.docs)), dtype=np.int64)
-        for leg, columns in enumerate(self.columns):
-            result[leg, columns] = np.arange(1, len(columns) + 1)
+            row = result[leg]
+            row.fill(absent if isinstance(absent, float) else absent[leg])
+            row[columns] = leg_values
         return result
 
 
@@ -89,11 +83,31 @@ def _check(leg: Ranked, number: int) -> None:
     if docs.dtype != np.int64 or scores.dtype != np.float64:
         kinds = f"{docs.dtype} and {scores.dtype}"
         raise InvalidArgument("legs", kinds, f"leg {number} needs int64 docs and float64 scores")
-    if not np.isfinite(scores).all():
-        bad = float(scores[~np.isfinite(scores)][0])
-        raise InvalidArgument("legs", bad, f"leg {number} has a score that is not finite")
-    if (scores[1:] > scores[:-1]).any():
+    if not len(scores):
+        return
+    # of scores that fall, the first and the last are the only ones that can be infinite
+    falls = bool((scores[1:] <= scores[:-1]).all())
+    if not (falls and math.isfinite(scores[0]) and math.isfinite(scores[-1])):
+        if not np.isfinite(scores).all():
+            bad = float(scores[~np.isfinite(scores)][0])
+            raise InvalidArgument("legs", bad, f"leg {number} has a score that is not finite")
         rank = int(np.argmax(scores[1:] > scores[:-1])) + 2
         raise InvalidArgument(
             "legs", float(scores[rank - 1]), f"leg {number} is not best first at rank {rank}"
         )
+
+
+def _check_once(
+    ascending: Int64s, order: Int64s, first: NDArray[np.bool_], ends: list[int]
+) -> None:
+    """InvalidArgument for a doc that one leg holds twice: equal neighbours from the same leg."""
+    again = np.flatnonzero(~first)
+    if not len(again):
+        return
+    bounds = np.array(ends)
+    leg = bounds.searchsorted(order[again], side="right")
+    same = leg == bounds.searchsorted(order[again - 1], side="right")
+    if same.any():
+        at = int(np.argmax(same))
+        doc = int(ascending[again[at]])
+        raise InvalidArgument("legs", doc, f"leg {int(leg[at]) + 1} holds this doc twice")

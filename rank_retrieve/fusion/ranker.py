@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from rank_retrieve.errors import InvalidArgument, NotFound
 from rank_retrieve.fusion.candidates import default_candidates
+from rank_retrieve.fusion.completion import complete_legs
 from rank_retrieve.fusion.fused import Fused
 from rank_retrieve.fusion.method import FusionMethod, checked_k
 from rank_retrieve.fusion.numbering import Numbering, check_same_kind
 from rank_retrieve.fusion.rrf import RRF
-from rank_retrieve.types import Bitmap, Explanation, Hits, Query, Ranked, Retriever
+from rank_retrieve.types import (
+    Bitmap,
+    Explanation,
+    Float64s,
+    Hit,
+    Hits,
+    Int64s,
+    Query,
+    Ranked,
+    Retriever,
+)
 
 
 class FusionRanker:
@@ -25,7 +36,10 @@ class FusionRanker:
         retriever that needs a part which the query lacks raises InvalidArgument.
     method: RRF(k=60) when not given.
     candidates: how many hits to ask of each retriever, at least k are; None for
-        `default_candidates(k)`, max(100, 2 k).
+        `default_candidates(k)`, max(64, 2 k).
+    complete: whether to ask each retriever for the scores of what only others found. They need a
+        method `explain(query, id)` for that, as ours have; an explanation of 0 without children
+        says that a document does not match.
 
     Equal scores keep the order of insertion where a retriever tells it by a method
     `position(id) -> int`. Where none does, integer ids count as positions, and other ids keep the
@@ -37,6 +51,8 @@ class FusionRanker:
         retrievers: Sequence[Retriever[Any]],
         method: FusionMethod | None = None,
         candidates: int | None = None,
+        *,
+        complete: bool = False,
     ) -> None:
         if isinstance(retrievers, str | Mapping) or not isinstance(retrievers, Sequence):
             raise InvalidArgument("retrievers", retrievers, "must be a sequence of retrievers")
@@ -52,6 +68,10 @@ class FusionRanker:
         self.method: FusionMethod = chosen
         self.candidates = None if candidates is None else checked_k(candidates, "candidates")
         self.names = _names(self.retrievers)
+        self.complete = complete
+        for name, retriever in zip(self.names, self.retrievers, strict=True):
+            if complete and not hasattr(retriever, "explain"):
+                raise InvalidArgument("complete", True, f"{name} has no explain(query, id)")
 
     def __len__(self) -> int:
         """The documents of the largest retriever."""
@@ -65,7 +85,7 @@ class FusionRanker:
         Raises InvalidArgument for k < 1 or a query that one of the retrievers cannot use.
         """
         depth = self._depth(checked_k(k))
-        return self._fused_hits(self._ask(_checked(query), depth, allowed), k, depth)
+        return self._fused_hits(query, self._ask(_checked(query), depth, allowed), k, depth)
 
     def search_many(
         self, queries: Sequence[Any], k: int = 10, *, allowed: Bitmap | None = None
@@ -78,8 +98,8 @@ class FusionRanker:
         asked = checked_queries(queries)
         legs = [self._ask_many(retriever, asked, depth, allowed) for retriever in self.retrievers]
         return [
-            self._fused_hits([leg[number] for leg in legs], k, depth)
-            for number in range(len(asked))
+            self._fused_hits(query, [leg[number] for leg in legs], k, depth)
+            for number, query in enumerate(asked)
         ]
 
     def explain(
@@ -96,7 +116,7 @@ class FusionRanker:
         """
         depth = self._depth(checked_k(k))
         legs = self._ask(_checked(query), depth, allowed)
-        hits = self._fused_hits(legs, max(1, sum(len(leg) for leg in legs)), depth)
+        hits = self._fused_hits(query, legs, max(1, sum(len(leg) for leg in legs)), depth)
         for hit in hits:
             if hit.id == id:
                 return hit.explain()
@@ -125,24 +145,30 @@ class FusionRanker:
                 return position
         return None
 
-    def _fused_hits(self, legs: Sequence[Hits], k: int, depth: int) -> Hits:
+    def _fused_hits(self, query: Any, legs: Sequence[Hits], k: int, depth: int) -> Hits:
         check_same_kind(legs)
         numbering = Numbering(self._position)
         ranked = [
             Ranked(numbering.docs(leg.ids), np.asarray(leg.scores, dtype=np.float64))
             for leg in legs
         ]
+        if self.complete:
+            ranked = complete_legs(
+                ranked, [_scores(retriever, query, numbering) for retriever in self.retrievers]
+            )
         fused = self.method.fuse(ranked, k)
+        ids = numbering.ids(fused.docs)
         return Hits(
-            numbering.ids(fused.docs),
+            ids,
             fused.scores,
-            document=lambda position: _leg_hit(fused, legs, position).document,
-            explain=lambda position: self._explanation(fused, legs, position),
+            document=lambda position: _hit_in_any(legs, ids[position]).document,
+            explain=lambda position: self._explanation(query, fused, legs, ids, position),
             plan={
                 "fusion": {
                     "method": repr(self.method),
                     "candidates": depth,
                     "found": [len(leg) for leg in legs],
+                    "complete": self.complete,
                 },
                 "legs": [
                     {"leg": name, **leg.plan} for name, leg in zip(self.names, legs, strict=True)
@@ -150,22 +176,51 @@ class FusionRanker:
             },
         )
 
-    def _explanation(self, fused: Fused, legs: Sequence[Hits], position: int) -> Explanation:
-        ranks = fused.ranks[:, position].tolist()
-        below = [
-            hits[rank - 1].explain() if rank else None
-            for hits, rank in zip(legs, ranks, strict=True)
-        ]
+    def _explanation(
+        self, query: Any, fused: Fused, legs: Sequence[Hits], ids: Any, position: int
+    ) -> Explanation:
+        below: list[Explanation | None] = []
+        for number, (retriever, hits) in enumerate(zip(self.retrievers, legs, strict=True)):
+            hit = _hit_of(hits, ids[position])
+            if not fused.ranks[number, position]:
+                below.append(None)
+            elif hit is not None:
+                below.append(hit.explain())
+            else:
+                below.append(cast("Any", retriever).explain(query, ids[position]))
         return fused.explain(int(fused.docs[position]), names=self.names, legs=below)
 
     def __repr__(self) -> str:
         return f"FusionRanker([{', '.join(self.names)}], method={self.method!r})"
 
 
-def _leg_hit(fused: Fused, legs: Sequence[Hits], position: int) -> Any:
-    ranks = fused.ranks[:, position]
-    leg = int(np.argmax(ranks > 0))
-    return legs[leg][int(ranks[leg]) - 1]
+def _hit_of(hits: Hits, identity: Any) -> Hit | None:
+    """The hit with an id, None when there is none."""
+    places = np.flatnonzero(hits.ids == identity)
+    return hits[int(places[0])] if len(places) else None
+
+
+def _hit_in_any(legs: Sequence[Hits], identity: Any) -> Hit:
+    found = (_hit_of(hits, identity) for hits in legs)
+    return next(hit for hit in found if hit is not None)
+
+
+def _scores(retriever: Any, query: Any, numbering: Numbering) -> Callable[[Int64s], Float64s]:
+    """What scores single documents of a retriever, NaN for those that do not match."""
+
+    def scores(docs: Int64s) -> Float64s:
+        found = []
+        for identity in numbering.ids(docs).tolist():
+            try:
+                explanation = retriever.explain(query, identity)
+            except NotFound:
+                found.append(np.nan)
+                continue
+            absent = explanation.value == 0.0 and not explanation.children
+            found.append(np.nan if absent else explanation.value)
+        return np.array(found, dtype=np.float64)
+
+    return scores
 
 
 def _names(retrievers: Sequence[Retriever[Any]]) -> tuple[str, ...]:

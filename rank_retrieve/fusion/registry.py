@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rank_retrieve.errors import InvalidArgument
+from rank_retrieve.fusion.adaptive import Adaptive
 from rank_retrieve.fusion.borda import Borda
 from rank_retrieve.fusion.comb_anz import CombANZ
 from rank_retrieve.fusion.comb_max import CombMAX
@@ -26,6 +27,7 @@ METHODS: dict[str, type[SumOverLegs]] = {
     "combanz": CombANZ,
     "combmax": CombMAX,
     "combmin": CombMIN,
+    "adaptive": Adaptive,
 }
 
 

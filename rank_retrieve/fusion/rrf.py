@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -38,11 +39,9 @@ class RRF(SumOverLegs):
     def contributions(self, pool: Pool) -> Float64s:
         """Weight / (k + rank), 0 outside the leg."""
         weights = weights_for(self.weights, len(pool.legs))
-        deepest = max(len(leg) for leg in pool.legs)
-        denominators = self.k + np.arange(1.0, deepest + 1.0)
         return pool.table(
             [
-                weight / denominators[: len(leg)]
+                _reciprocals(self.k, weight, len(leg))
                 for weight, leg in zip(weights, pool.legs, strict=True)
             ]
         )
@@ -51,3 +50,11 @@ class RRF(SumOverLegs):
         """For example 1 / (60 + 3)."""
         weight = 1.0 if self.weights is None else self.weights[leg]
         return f"{weight:g} / ({self.k:g} + {rank})" if rank else "0"
+
+
+@functools.lru_cache(64)
+def _reciprocals(k: float, weight: float, n: int) -> Float64s:
+    """The contributions of ranks 1 to n; the same for every query."""
+    result: Float64s = weight / (k + np.arange(1.0, n + 1.0))
+    result.setflags(write=False)
+    return result

@@ -8,6 +8,7 @@ from rank_retrieve.filters import parse
 from rank_retrieve.filters.columns import Columns, write_columns
 from rank_retrieve.types import MemorySections
 from tests.filters.generate import Generator
+from tests.reliability.counts import record
 
 
 def columns_of(documents: list[dict[str, Any]], **options: int) -> Columns:
@@ -72,6 +73,24 @@ def test_a_clause_that_reads_rows_sees_only_the_docs_that_the_others_leave() -> 
         return select(docs)
 
     columns.rows = rows  # type: ignore[method-assign]
-    where = parse({"a": {"$elemMatch": {"$gt": 41}}, "n": {"$gte": 40, "$lt": 43}})
-    assert where.evaluate(columns).to_docs().tolist() == [41, 42]
+    where = parse({"a": [42, 43], "n": {"$gte": 40, "$lt": 43}})
+    assert where.evaluate(columns).to_docs().tolist() == [42]
     assert seen == [40, 41, 42]
+
+
+@pytest.mark.reliability
+@pytest.mark.parametrize("start", range(20_000, 21_000, 125))
+def test_100_000_pairs_of_documents_and_filters_agree_with_the_plain_specification(
+    start: int,
+) -> None:
+    for seed in range(start, start + 125):
+        source = Generator(seed)
+        documents = source.documents(12) if seed % 3 else source.flat_documents(20)
+        columns = columns_of(documents, max_columns=source.random.choice([256, 256, 2]))
+        for _ in range(100):
+            check(documents, columns, source.filter())
+    record(
+        "filters as the plain specification has them",
+        pairs=125 * 100,
+        seeds=f"{start}..{start + 124}",
+    )

@@ -75,7 +75,7 @@ def test_columns_count_as_the_plain_specification_does(seed: int, limit: int) ->
             for value in distinct_values(document, parse_path(path)):
                 expected[identity(value)] = expected.get(identity(value), 0) + 1
         counts = count_values(columns, parse_path(path), within)
-        assert {key: facet.count for key, facet in counts.items()} == expected, path
+        assert {key: count for key, (_, count) in counts.items()} == expected, path
         for facet in most_frequent([counts]):
             found = parse({path: facet.value}).evaluate(columns).to_docs()
             assert int(within[found].sum()) == facet.count
@@ -86,3 +86,36 @@ def test_a_path_that_is_none_is_refused() -> None:
         parse_path("a..b")
     with pytest.raises(rr.InvalidArgument, match="must be a string"):
         parse_path(3)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_most_frequent_of_one_segment_are_those_of_all_its_values(seed: int) -> None:
+    source = Generator(seed)
+    documents = source.documents(40) if seed % 2 else source.flat_documents(60)
+    columns = columns_of(documents)
+    within = np.array([source.random.random() < 0.7 for _ in documents], dtype=np.bool_)
+    for path in PATHS:
+        steps = parse_path(path)
+        every = most_frequent([count_values(columns, steps, within)])
+        for limit in (1, 2, 5):
+            assert (
+                most_frequent([count_values(columns, steps, within, limit)], limit)
+                == (every[:limit])
+            )
+
+
+def test_few_of_many_different_values_are_decoded() -> None:
+    columns = columns_of([{"n": f"value {n % 500:03}"} for n in range(999)])
+    every = np.ones(999, np.bool_)
+    counts = count_values(columns, ("n",), every, 3)
+    assert [facet.value for facet in most_frequent([counts], 3)] == [
+        "value 000", "value 001", "value 002",
+    ]  # fmt: skip
+    assert len(counts) == 3
+
+
+def test_elements_count_once_wherever_in_the_array_they_come_again() -> None:
+    documents = [{"n": ["x", "y", "y"]}, {"n": ["z", "z"]}, {"n": ["x", "y", "z"]}]
+    assert facets(documents, "n") == [("x", 2), ("y", 2), ("z", 2)]
+    many = [{"n": [f"{i % 7}" for i in range(40)]}, {"n": [i % 7 + 0.5 for i in range(40)]}]
+    assert facets(many, "n") == [(i + 0.5, 1) for i in range(7)] + [(f"{i}", 1) for i in range(7)]

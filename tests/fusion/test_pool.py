@@ -11,7 +11,6 @@ def test_candidates_are_the_union_in_ascending_order():
     pool = Pool.of([leg((7, 3.0), (2, 2.0)), Ranked.empty(), leg((2, 9.0), (5, 9.0), (7, 1.0))])
     assert pool.docs.tolist() == [2, 5, 7]
     assert [columns.tolist() for columns in pool.columns] == [[2, 0], [], [0, 1, 2]]
-    assert pool.ranks().tolist() == [[2, 0, 1], [0, 0, 0], [1, 2, 3]]
     assert pool.counts().tolist() == [2, 1, 2]
     table = pool.table([leg.scores for leg in pool.legs], -1.0)
     assert table.tolist() == [[2.0, -1.0, 3.0], [-1.0, -1.0, -1.0], [9.0, 9.0, 1.0]]
@@ -22,6 +21,9 @@ def test_candidates_are_the_union_in_ascending_order():
     [
         ([], "at least one leg"),
         ([leg((1, 1.0)), leg((4, 2.0), (4, 1.0))], "leg 2 holds this doc twice .got 4."),
+        ([leg((4, 1.0)), leg((3, 2.0)), leg((4, 2.0), (4, 1.0))], "leg 3 holds this doc twice"),
+        ([leg((1, 2.0), (2, float("-inf")))], "leg 1 has a score that is not finite"),
+        ([leg((1, 2.0), (2, float("nan")), (3, 1.0))], "leg 1 has a score that is not finite"),
         ([leg((1, 1.0), (2, 2.0))], "leg 1 is not best first at rank 2 .got 2.0."),
         ([leg((1, float("nan")))], "leg 1 has a score that is not finite"),
         ([leg((1, float("inf")), (2, 0.0))], "leg 1 has a score that is not finite"),

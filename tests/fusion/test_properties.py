@@ -44,7 +44,24 @@ def borda(legs, doc):
     return sum(n - leg[doc] + 1 if doc in leg else (n - len(leg) + 1) / 2 for leg in ranks(legs))
 
 
+def skew(scores):
+    values = list(scores.values())
+    if len(values) < 10 or len(set(values)) == 1:
+        return None
+    mean, deviation = fmean(values), pstdev(values)
+    return fmean(((value - mean) / deviation) ** 3 for value in values)
+
+
+def adaptive(legs, doc):
+    shapes = [None if (g := skew(leg)) is None else max(g, 0.02) ** 2 for leg in legs]
+    known = [shape for shape in shapes if shape is not None]
+    weights = [1 if shape is None else shape / fmean(known) for shape in shapes]
+    of_legs = zip(weights, ranks(legs), strict=True)
+    return sum(weight / (60 + leg[doc]) for weight, leg in of_legs if doc in leg)
+
+
 TWINS = {
+    "adaptive": adaptive,
     "rrf": lambda legs, doc: sum(1 / (60 + rank) for rank in held(ranks(legs), doc)),
     "isr": lambda legs, doc: (
         len(held(legs, doc)) * sum(1 / rank**2 for rank in held(ranks(legs), doc))

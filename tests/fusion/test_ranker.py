@@ -117,8 +117,9 @@ def test_the_plan_says_method_depth_and_what_each_leg_found():
     plan = ranker(method=RRF(k=3)).search(BOTH, 2).plan
     assert plan["fusion"] == {
         "method": "RRF(k=3, weights=None)",
-        "candidates": 100,
+        "candidates": 64,
         "found": [3, 5],
+        "complete": False,
     }
     assert [leg["leg"] for leg in plan["legs"]] == ["Words", "Dots"]
 
@@ -130,8 +131,8 @@ def test_retrievers_of_one_kind_are_numbered():
     assert repr(fused) == ("FusionRanker([Words 1, Dots, Words 2], method=RRF(k=60, weights=None))")
 
 
-@pytest.mark.parametrize(("k", "depth"), [(1, 100), (50, 100), (51, 102), (1000, 2000)])
-def test_legs_are_searched_to_a_hundred_or_twice_k(k, depth):
+@pytest.mark.parametrize(("k", "depth"), [(1, 64), (32, 64), (33, 66), (1000, 2000)])
+def test_legs_are_searched_to_64_or_twice_k(k, depth):
     assert default_candidates(k) == depth
     assert ranker().search(BOTH, k).plan["fusion"]["candidates"] == depth
 
