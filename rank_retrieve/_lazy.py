@@ -16,7 +16,8 @@ from typing import Any
 def lazy_exports(package: str, homes: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
     """A `__getattr__` for a package.
 
-    homes: the names by the submodule that has them; a submodule without names is one itself.
+    homes: the names by the submodule that has them. A submodule that is among its own names, or
+        has none, is exported itself.
     """
     home_of = {name: home for home, names in homes.items() for name in names or (home,)}
 
@@ -24,7 +25,7 @@ def lazy_exports(package: str, homes: Mapping[str, Sequence[str]]) -> Callable[[
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = import_module(f"{package}.{home_of[name]}")
-        value = getattr(module, name) if homes[home_of[name]] else module
+        value = module if name == home_of[name] else getattr(module, name)
         setattr(sys.modules[package], name, value)  # not asked again
         return value
 

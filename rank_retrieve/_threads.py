@@ -19,12 +19,12 @@ class HelperThread:
     """One thread for calls that run in order, each when those before have ended.
 
     To be used in a `with` block, at whose end all of them have; after an error, those that had
-    not begun never do.
+    not begun never do. beside: False for calls too small for a thread; each has ended on return.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, beside: bool = True) -> None:
         self._pool = ThreadPoolExecutor(1)
-        self._starts = True
+        self._starts = beside
         self._last: Future[Any] | None = None
 
     def submit(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:

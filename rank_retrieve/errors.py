@@ -4,7 +4,8 @@
     ├── NotFound            (KeyError)      a collection, document or file that is not there
     ├── AlreadyExists                       a collection or file that is there already
     ├── InvalidArgument     (ValueError)    a value the call cannot accept
-    │   └── DimensionMismatch               a vector of the wrong length
+    │   ├── DimensionMismatch               a vector of the wrong length
+    │   └── QuerySyntaxError                a query string that cannot be read
     ├── CorruptionError                     stored bytes contradict the format
     ├── FormatVersionError                  written by a newer version, or not ours at all
     ├── LockedError                         another handle is writing
@@ -14,6 +15,8 @@
     ├── PoisonedError                       an earlier I/O error closed this handle for writing
     ├── ForkedHandleError                   a handle used in a forked child
     ├── ResourceExhausted                   the disk is full, or a stated limit was reached
+    ├── StorageError                        the system refused to open or read the database's files
+    ├── DeadlineExceeded    (TimeoutError)  a search took longer than it was allowed to
     ├── EncodingFailed                      a model or its service gave no vectors for texts
     └── MissingExtra        (ImportError)   a feature's optional dependency is not installed
 
@@ -81,6 +84,28 @@ class DimensionMismatch(InvalidArgument):
             f"{self.field}: expected a vector of {self.expected} dimensions, got {self.got}",
             self.remedy,
         )
+
+
+class QuerySyntaxError(InvalidArgument):
+    """A query string that cannot be read.
+
+    query: the whole string. position: of the character at fault, from 0; the length of the
+    string for its end.
+    """
+
+    def __init__(self, query: str, position: int, problem: str, remedy: str = "") -> None:
+        RankRetrieveError.__init__(self, query, position, problem, remedy)
+        self.argument, self.value, self.reason, self.remedy = "query", query, problem, remedy
+        self.query, self.position = query, position
+
+    def __str__(self) -> str:
+        before = max(0, self.position - 60)
+        shown = self.query[before : self.position + 20]
+        # one character of output for each of input, so that the caret stands below its own
+        line = "".join(each if each.isprintable() else " " for each in shown)
+        fact = f"query: {self.reason} at character {self.position}"
+        pointer = " " * (self.position - before)
+        return f"{_sentence(fact, self.remedy)}\n    {line}\n    {pointer}^"
 
 
 class CorruptionError(RankRetrieveError):
@@ -198,6 +223,38 @@ class ResourceExhausted(RankRetrieveError):  # noqa: N818
 
     def __str__(self) -> str:
         return _sentence(f"{self.resource}: {self.reason}", self.remedy)
+
+
+class StorageError(RankRetrieveError):
+    """The system refused to open or read a database's files; nothing was changed.
+
+    errno: of the OSError, which is the cause.
+    """
+
+    def __init__(self, path: str, file: str, reason: str, errno: int | None = None) -> None:
+        super().__init__(path, file, reason, errno)
+        self.path, self.file, self.reason, self.errno = path, file, reason, errno
+
+    def __str__(self) -> str:
+        where = f"{self.path}, file {self.file}" if self.file else self.path
+        return _sentence(
+            f"{where}: {self.reason}",
+            "see to permissions, limits and the device, then open the database again",
+        )
+
+
+class DeadlineExceeded(RankRetrieveError, TimeoutError):  # noqa: N818
+    """A search took longer than it was allowed to; nothing was changed."""
+
+    def __init__(self, operation: str, timeout_s: float) -> None:
+        super().__init__(operation, timeout_s)
+        self.operation, self.timeout_s = operation, timeout_s
+
+    def __str__(self) -> str:
+        return (
+            f"{self.operation} took longer than {self.timeout_s:g} s. "
+            "Make it more selective, or allow it more time with timeout_s=..."
+        )
 
 
 class EncodingFailed(RankRetrieveError):  # noqa: N818

@@ -14,6 +14,7 @@ import numpy as np
 from bitarray import bitarray
 from numpy.typing import NDArray
 
+from rank_retrieve._tables import Tabular
 from rank_retrieve.errors import InvalidArgument
 
 Float32s: TypeAlias = NDArray[np.float32]
@@ -24,8 +25,12 @@ UInt8s: TypeAlias = NDArray[np.uint8]
 UInt32s: TypeAlias = NDArray[np.uint32]
 UInt64s: TypeAlias = NDArray[np.uint64]
 
-Metric = Literal["cosine", "dot", "euclidean"]
-METRICS: tuple[Metric, ...] = ("cosine", "dot", "euclidean")
+Metric = Literal["cosine", "dot", "euclidean", "hamming"]
+FLOAT_METRICS: tuple[Metric, ...] = ("cosine", "dot", "euclidean")
+BIT_METRICS: tuple[Metric, ...] = ("hamming",)
+METRICS = FLOAT_METRICS + BIT_METRICS
+DType = Literal["float32", "float16"]
+DTYPES: tuple[DType, ...] = ("float32", "float16")
 
 
 # --------------------------------------------------------------------------- fields
@@ -40,10 +45,14 @@ class Text:
         with the same analyzer are scored together as BM25F (Robertson, Zaragoza & Taylor,
         CIKM 2004): frequencies and lengths are weighted and summed, then BM25 is applied once.
         A multiple of 0.01 between 0.01 and 100, so that scores stay exact.
+    positions: whether to keep where words stand. Phrases (`rr.Phrase`) are then found without
+        reading documents; the index grows by about four fifths. Fields with the same
+        analyzer share an index: positions are kept for all of them or none.
     """
 
     analyzer: str = "english"
     boost: float = 1.0
+    positions: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.boost, bool) or not isinstance(self.boost, int | float):
@@ -51,6 +60,8 @@ class Text:
         hundredths = self.boost * 100
         if not 1 <= hundredths <= 10_000 or abs(hundredths - round(hundredths)) > 1e-6:
             raise InvalidArgument("boost", self.boost, "must be a multiple of 0.01 in 0.01..100")
+        if not isinstance(self.positions, bool):
+            raise InvalidArgument("positions", self.positions, "must be True or False")
 
 
 @dataclass(frozen=True)
@@ -85,19 +96,119 @@ class HNSWOptions:
 
 
 @dataclass(frozen=True)
+class IVFPQOptions:
+    """Lists of vectors that are near to each other, coded in a few bytes each (Jégou, Douze &
+    Schmid, IEEE TPAMI 2011). Hits are scored by the vectors themselves.
+
+    n_lists: lists, 1..65,536, but never more than one for eight vectors; None for about
+        2.5 sqrt(number of vectors).
+    m: parts of a vector, each coded by itself, 1..256. None for one for every four components
+        with four bits, for every eight components with eight bits, and more of them below 128
+        components.
+    bits: of a part's code, 4 (fast) or 8.
+    rotation: "none", or "opq" to learn one under which codes lose less (Ge et al., IEEE TPAMI
+        2014); a query is then turned first.
+    n_probe: lists that a search looks at unless it says otherwise, 1..65,536.
+    rescored: candidates that are scored by their vectors, 1..65,536; at least k always. None for
+        4 k + 56.
+    training: vectors that lists and codes are learnt from at most, 256 or more; None for 64 for
+        each list, and 32,768 at least.
+    steps: of k-means, 1..1,000.
+    seed: of the sample and the first centres, below 2^63.
+    """
+
+    MAX_LISTS: ClassVar[int] = 65_536
+    MAX_PARTS: ClassVar[int] = 256
+    MAX_RESCORED: ClassVar[int] = 65_536
+    ROTATIONS: ClassVar[tuple[str, ...]] = ("none", "opq")
+
+    n_lists: int | None = None
+    m: int | None = None
+    bits: int = 4
+    rotation: Literal["none", "opq"] = "none"
+    n_probe: int = 32
+    rescored: int | None = None
+    training: int | None = None
+    steps: int = 10
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        limits = {
+            "n_lists": (1, self.MAX_LISTS),
+            "m": (1, self.MAX_PARTS),
+            "n_probe": (1, self.MAX_LISTS),
+            "rescored": (1, self.MAX_RESCORED),
+            "training": (256, (1 << 31) - 1),
+            "steps": (1, 1_000),
+            "seed": (0, (1 << 63) - 1),
+        }
+        for name, (least, most) in limits.items():
+            value = getattr(self, name)
+            if value is None and name in ("n_lists", "m", "rescored", "training"):
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise InvalidArgument(name, value, f"must be an integer in {least}..{most}")
+        if isinstance(self.bits, bool) or self.bits not in (4, 8):
+            raise InvalidArgument("bits", self.bits, "must be 4 or 8")
+        if self.rotation not in self.ROTATIONS:
+            raise InvalidArgument("rotation", self.rotation, 'must be "none" or "opq"')
+
+
+@dataclass(frozen=True)
+class ExactOptions:
+    """A scan of every vector, or of a code of every vector.
+
+    quantizer: None reads all vectors. "int8" reads a code of one byte a component first, which
+        bounds the score of each vector, and then those vectors that may be among the best: several
+        times as fast, for a quarter more space; hits and scores are the same to the bit. "1bit"
+        reads a code of one bit a component, which estimates scores, and then the vectors that look
+        best: it may miss some of the nearest, for a twentieth more space.
+    rescored: how many vectors "1bit" reads, 1..65,536; at least k always.
+    """
+
+    QUANTIZERS: ClassVar[tuple[str | None, ...]] = (None, "int8", "1bit")
+    MAX_RESCORED: ClassVar[int] = 65_536
+
+    quantizer: Literal["int8", "1bit"] | None = None
+    rescored: int = 400
+
+    def __post_init__(self) -> None:
+        if self.quantizer not in self.QUANTIZERS:
+            raise InvalidArgument("quantizer", self.quantizer, 'must be None, "int8" or "1bit"')
+        value = self.rescored
+        most = self.MAX_RESCORED
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise InvalidArgument("rescored", value, f"must be an integer in 1..{most}")
+
+
+INDEX_OPTIONS: dict[str, type[ExactOptions] | type[HNSWOptions] | type[IVFPQOptions]] = {
+    "exact": ExactOptions,
+    "hnsw": HNSWOptions,
+    "ivfpq": IVFPQOptions,
+}
+
+
+@dataclass(frozen=True)
 class Vector:
-    """A field of dense vectors, float32.
+    """A field of dense vectors, or of binary ones.
 
     dim: number of components, 1..65,536.
     metric: "cosine" and "dot" rank by similarity, highest first; "euclidean" ranks by the
-        negated squared distance, so that higher is better everywhere.
-    index: "exact" scans every vector; `HNSWOptions(...)`, or "hnsw" for its defaults, walks a
-        graph and may miss some of the nearest. Segments of few vectors are scanned anyway.
+        negated squared distance, so that higher is better everywhere. "hamming" ranks binary
+        vectors (booleans, or bytes of `np.packbits`) by the negated number of bits that differ;
+        they take a bit a component.
+    index: "exact" scans every vector, `ExactOptions(quantizer="int8")` by codes first.
+        `HNSWOptions(...)`, or "hnsw" for its defaults, walks a graph; `IVFPQOptions(...)`, or
+        "ivfpq", looks at lists of nearby vectors. Both may miss some of the nearest. Segments of
+        few vectors are scanned anyway, and so are binary ones.
+    dtype: how components are stored: "float32", or "float16" in half the space, rounded; scores
+        are those of what is stored, exactly. It means nothing to binary vectors.
     """
 
     dim: int
     metric: Metric = "cosine"
-    index: Literal["exact", "hnsw"] | HNSWOptions = "exact"
+    index: Literal["exact", "hnsw", "ivfpq"] | ExactOptions | HNSWOptions | IVFPQOptions = "exact"
+    dtype: DType = "float32"
 
     def __post_init__(self) -> None:
         if (
@@ -108,20 +219,57 @@ class Vector:
             raise InvalidArgument("dim", self.dim, "must be an integer in 1..65536")
         if self.metric not in METRICS:
             raise InvalidArgument("metric", self.metric, f"must be one of {', '.join(METRICS)}")
-        if self.index == "hnsw":
-            object.__setattr__(self, "index", HNSWOptions())
-        if self.index != "exact" and not isinstance(self.index, HNSWOptions):
+        if self.dtype not in DTYPES:
+            raise InvalidArgument("dtype", self.dtype, f"must be one of {', '.join(DTYPES)}")
+        if isinstance(self.index, str) and self.index in INDEX_OPTIONS:
+            object.__setattr__(self, "index", INDEX_OPTIONS[self.index]())
+        if isinstance(self.index, ExactOptions) and self.index.quantizer is None:
+            object.__setattr__(self, "index", "exact")
+        if self.metric in BIT_METRICS and self.index != "exact":
+            raise InvalidArgument("index", self.index, f'must be "exact" under {self.metric}')
+        if self.index != "exact" and not isinstance(self.index, tuple(INDEX_OPTIONS.values())):
             raise InvalidArgument(
-                "index", self.index, 'must be "exact", "hnsw" or rr.HNSWOptions(...)'
+                "index",
+                self.index,
+                'must be "exact", "hnsw", "ivfpq", or options such as rr.HNSWOptions(...)',
             )
 
     @property
-    def kind(self) -> Literal["exact", "hnsw"]:
-        """Which kind of index this is, without its options."""
-        return "hnsw" if isinstance(self.index, HNSWOptions) else "exact"
+    def kind(self) -> str:
+        """Which kind of index this is, without its options: "exact", "hnsw" or "ivfpq"."""
+        for name, options in INDEX_OPTIONS.items():
+            if isinstance(self.index, options):
+                return name
+        return "exact"
 
 
-Field: TypeAlias = Text | Vector
+@dataclass(frozen=True)
+class MultiVector:
+    """A field of several dense vectors a document, one for each token: late interaction.
+
+    A document's score for a query of several vectors is the sum, over these, of the highest
+    similarity to a vector of the document (MaxSim of ColBERT: Khattab & Zaharia, SIGIR 2020).
+    Every document is compared, and the score is exact.
+
+    dim: components of each vector, 1..65,536. A document has an array [tokens, dim], 1..4,096
+        tokens.
+    metric: "cosine" or "dot".
+    dtype: how components are stored, "float32" or "float16".
+    """
+
+    METRICS: ClassVar[tuple[Metric, ...]] = ("cosine", "dot")
+
+    dim: int
+    metric: Literal["cosine", "dot"] = "cosine"
+    dtype: DType = "float32"
+
+    def __post_init__(self) -> None:
+        Vector(self.dim, self.metric, dtype=self.dtype)
+        if self.metric not in self.METRICS:
+            raise InvalidArgument("metric", self.metric, 'must be "cosine" or "dot"')
+
+
+Field: TypeAlias = Text | Vector | MultiVector
 
 
 # --------------------------------------------------------------------------- queries
@@ -324,6 +472,16 @@ class Explanation:
     def __str__(self) -> str:
         return "\n".join(self._lines(0))
 
+    def __rich__(self) -> Any:
+        from rank_retrieve._rendering import tree_table
+
+        return tree_table(self)
+
+    def _repr_html_(self) -> str:
+        from rank_retrieve._rendering import tree_html
+
+        return tree_html(self)
+
     def _lines(self, depth: int) -> Iterator[str]:
         yield f"{'  ' * depth}{self.value:.9g} = {self.label}"
         for child in self.children:
@@ -351,8 +509,13 @@ class Hit:
 
     @property
     def rank(self) -> int:
-        """1 for the best hit."""
-        return self._position + 1
+        """1 for the best hit, also where `offset` passed over it."""
+        return self._hits.offset + self._position + 1
+
+    @property
+    def collection(self) -> str | None:
+        """The collection that it was found in, of a search over several; else None."""
+        return self._hits._collection(self._position)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -367,12 +530,21 @@ class Hit:
         return f"Hit(id={self.id!r}, score={self.score:.6g})"
 
 
-class Hits(Sequence[Hit]):
+@dataclass(frozen=True)
+class Group:
+    """Hits that share a value of the field that a search was grouped by, best first."""
+
+    value: Any
+    hits: tuple[Hit, ...]
+
+
+class Hits(Tabular, Sequence[Hit]):
     """Hits, best first: a sequence of `Hit` over two arrays.
 
     ids: [n], strings as objects, or int64 positions for a retriever without ids.
     scores: float64 [n].
-    plan: how the search was run (legs, filter strategy, candidates), for people to read.
+    offset: how many better hits were passed over.
+    timings: seconds by stage, "total" among them; empty where nothing was timed.
     """
 
     def __init__(
@@ -382,16 +554,43 @@ class Hits(Sequence[Hit]):
         *,
         document: Callable[[int], dict[str, Any]] | None = None,
         explain: Callable[[int], Explanation] | None = None,
-        plan: Mapping[str, Any] | None = None,
+        plan: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
+        offset: int = 0,
+        group_values: Sequence[Any] | None = None,
+        collections: Sequence[str] | None = None,
+        timings: Mapping[str, float] | None = None,
     ) -> None:
-        self.ids, self.scores = ids, scores
-        self.plan: Mapping[str, Any] = plan or {}
+        self.ids, self.scores, self.offset = ids, scores, offset
+        self.timings: Mapping[str, float] = timings or {}
+        self._plan = plan
         self._get_document, self._explain = document, explain
+        self._group_values, self._collections = group_values, collections
 
     @classmethod
     def empty(cls, plan: Mapping[str, Any] | None = None) -> Hits:
         """No hits."""
         return cls(np.empty(0, dtype=object), np.empty(0, dtype=np.float64), plan=plan)
+
+    @property
+    def plan(self) -> Mapping[str, Any]:
+        """How the search was run (legs, filter strategy, candidates), for people to read."""
+        if callable(self._plan):
+            self._plan = self._plan()
+        return self._plan or {}
+
+    @property
+    def groups(self) -> list[Group]:
+        """The hits by the value that they were grouped by, the group of the best hit first.
+
+        Empty for a search without `group_by`.
+        """
+        groups: list[tuple[Any, list[Hit]]] = []
+        for hit, value in zip(self, self._group_values or (), strict=False):
+            # one group, one object
+            if not groups or groups[-1][0] is not value:
+                groups.append((value, []))
+            groups[-1][1].append(hit)
+        return [Group(value, tuple(hits)) for value, hits in groups]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -409,9 +608,25 @@ class Hits(Sequence[Hit]):
         return Hit(self, position)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Ids, scores and plan; documents and explanations stay with the index."""
+        """Ids, scores, plan and timings; documents and explanations stay with the index."""
         plain = {"_get_document": None, "_explain": None}
-        return {**self.__dict__, **plain, "plan": dict(self.plan)}
+        return {**self.__dict__, **plain, "_plan": dict(self.plan)}
+
+    # ------------------------------------------------------------------ as a table
+
+    def _leading_columns(self) -> dict[str, Any]:
+        ids = self.ids.tolist() if self.ids.dtype == object else self.ids
+        return {"id": ids, "score": self.scores}
+
+    def _all_documents(self) -> list[dict[str, Any]] | None:
+        if self._get_document is None:
+            return None
+        return [self._get_document(position) for position in range(len(self))]
+
+    # ------------------------------------------------------------------ for hits
+
+    def _collection(self, position: int) -> str | None:
+        return None if self._collections is None else self._collections[position]
 
     def _document(self, position: int) -> dict[str, Any]:
         if self._get_document is None:

@@ -26,31 +26,66 @@ def blocks(page: str) -> str:
     return "\n".join(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/guide.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        *(
+            f"docs/{name}.md"
+            for name in ("guide", "observability", "queries", "quickstart", "tuning")
+        ),
+        *sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/migration/*.md")),
+    ],
+)
 def test_the_code_of_a_page_runs(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     program = blocks(page)
-    assert "rr.open" in program
+    assert "import rank_retrieve as rr" in program
     names: dict[str, Any] = {
         "rr": rr,
         "documents": DOCUMENTS,
         "texts": [f"text number {i} about retrieval and search" for i in range(12)],
     }
     exec(compile(program, page, "exec"), names)
-    names["db"].close()
+    if "db" in names:
+        names["db"].close()
 
 
-def modules() -> list[str]:
+FRAMEWORKS = {
+    "haystack": "haystack",
+    "langchain": "langchain_core",
+    "llama_index": "llama_index.core",
+    "pyterrier": "pyterrier",
+}
+
+
+def framework_of(module: str) -> str | None:
+    """The adapter that a module belongs to."""
+    parts = module.split(".")
+    return parts[2] if parts[1:2] == ["adapters"] and parts[2:] and parts[2] in FRAMEWORKS else None
+
+
+def modules() -> list[Any]:
     found = pkgutil.walk_packages(rank_retrieve.__path__, "rank_retrieve.")
-    return sorted(m.name for m in found if not m.name.endswith("__main__"))
+    names = sorted(m.name for m in found if not m.name.endswith("__main__"))
+    return [
+        # with the other tests of that adapter: importing a framework takes seconds
+        pytest.param(name, marks=pytest.mark.xdist_group(f"adapters/{framework_of(name)}"))
+        if framework_of(name)
+        else name
+        for name in names
+    ]
 
 
 @pytest.mark.parametrize("name", ["rank_retrieve", *modules()])
 def test_examples_in_docstrings_run(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    framework = framework_of(name)
+    if framework is not None:
+        pytest.importorskip(FRAMEWORKS[framework])
     monkeypatch.chdir(tmp_path)
     module: ModuleType = importlib.import_module(name)
     failed, _ = doctest.testmod(module)

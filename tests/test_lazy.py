@@ -29,6 +29,12 @@ def test_a_module_without_names_is_exported_itself(load: Callable[[str], Any]) -
     assert load("whole") is sys.modules["parcel.whole"]
 
 
+@pytest.mark.usefixtures("load")
+def test_a_module_among_its_own_names_is_exported_too() -> None:
+    both = lazy_exports("parcel", {"inner": ("Thing", "inner")})
+    assert (both("Thing"), both("inner")) == ("a thing", sys.modules["parcel.inner"])
+
+
 def test_other_names_are_told_as_python_does(load: Callable[[str], Any]) -> None:
     with pytest.raises(AttributeError, match="module 'parcel' has no attribute 'Nothing'"):
         load("Nothing")

@@ -10,12 +10,17 @@ NAMES = {
     "BM25", "RRF", "AlreadyExists", "Bitmap", "CallableEncoder", "Collection", "CorruptionError",
     "Database", "DimensionMismatch", "Encoder", "Exact", "Explanation", "Filter",
     "ForkedHandleError", "FormatVersionError", "FusionRanker", "HNSW", "HNSWOptions", "Hit", "Hits",
+    "IVFPQ", "IVFPQOptions",
     "InvalidArgument",
     "CachedEncoder", "FastEmbedEncoder", "HTTPEncoder", "Model2VecEncoder",
     "SentenceTransformerEncoder", "EncodingFailed", "MissingExtra",
     "LSAEncoder", "LockedError", "NotCommitted", "NotFound", "OutcomeUnknown", "PoisonedError",
     "Query", "RankRetrieveError", "ReadOnlyError", "ResourceExhausted", "Retriever", "Snapshot",
+    "StorageError", "Facet", "Group", "Page", "Statistics",
     "Text", "Vector", "WriteBatch", "evaluation", "open",
+    "Boolean", "Boosted", "ConstantScore", "DeadlineExceeded", "DisMax", "Fuzzy", "LexicalQuery",
+    "Match", "MatchAll", "Phrase", "Prefix", "QuerySyntaxError", "Regex", "Term", "TermRange",
+    "Wildcard", "parse_query",
 }  # fmt: skip
 
 
@@ -44,8 +49,11 @@ def test_errors_form_one_tree_and_survive_pickling() -> None:
         rr.PoisonedError("db", "EIO"),
         rr.ForkedHandleError("db", 7),
         rr.ResourceExhausted("disk", "full"),
+        rr.StorageError("db", "manifest", "I/O error", 5),
         rr.EncodingFailed("model", "the service is down", "try later"),
         rr.MissingExtra("httpx", "http"),
+        rr.QuerySyntaxError("a AND", 5, "nothing to join on the right", "add a word"),
+        rr.DeadlineExceeded("the query", 0.5),
     ]
     for error in examples:
         assert isinstance(error, rr.RankRetrieveError)

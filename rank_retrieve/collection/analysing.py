@@ -35,20 +35,27 @@ def analysed(records: Sequence[Record], group: TextGroup, vocabulary: Vocabulary
 
     n_fields = len(group.fields)
     if len(records) <= CHUNK_DOCS:
-        runs = vocabulary.analyze(_texts(records, group.fields))
-        return ForwardIndex(runs.tokens, runs.offsets, n_fields)
+        runs = vocabulary.analyze(_texts(records, group.fields), positions=group.positions)
+        return ForwardIndex(runs.tokens, runs.offsets, n_fields, runs.positions)
     parts: list[TokenRuns] = []
     pending: deque[Future[TokenRuns]] = deque()
     with HelperThread() as helper:
         for start in range(0, len(records), CHUNK_DOCS):
             texts = _texts(records[start : start + CHUNK_DOCS], group.fields)
-            pending.append(helper.submit(vocabulary.analyze, texts))
+            analyze = functools.partial(vocabulary.analyze, texts, positions=group.positions)
+            pending.append(helper.submit(analyze))
             if len(pending) > PENDING_CHUNKS:
                 parts.append(pending.popleft().result())
         parts += [chunk.result() for chunk in pending]
     offsets = np.zeros(len(records) * n_fields + 1, dtype=np.int64)
     np.cumsum(np.concatenate([np.diff(part.offsets) for part in parts]), out=offsets[1:])
-    return ForwardIndex(np.concatenate([part.tokens for part in parts]), offsets, n_fields)
+    positions = [part.positions for part in parts if part.positions is not None]
+    return ForwardIndex(
+        np.concatenate([part.tokens for part in parts]),
+        offsets,
+        n_fields,
+        np.concatenate(positions) if group.positions else None,
+    )
 
 
 def _texts(records: Sequence[Record], fields: tuple[str, ...]) -> list[str]:

@@ -151,10 +151,12 @@ def _put_op(record: Record) -> PutOp:
 def _record(op: PutOp, schema: Schema, origin: str, offset: int) -> Record:
     vectors: dict[str, Float32s] = {}
     for name, _, raw in op.vectors:
-        spec = schema.vectors.get(name)
-        if spec is None or len(raw) != 4 * spec.dim:
+        spec = schema.arrays.get(name)
+        rows, rest = (0, 0) if spec is None else divmod(len(raw), 4 * spec.dim)
+        if rest or rows < 1 or (rows > 1 and name in schema.vectors):
             raise CorruptionError(
                 origin, offset, "vectors that fit the schema", f"{len(raw)} bytes for {name!r}"
             )
-        vectors[name] = np.frombuffer(raw, dtype=np.float32)
+        numbers = np.frombuffer(raw, dtype=np.float32)
+        vectors[name] = numbers if name in schema.vectors else numbers.reshape(rows, -1)
     return Record(op.id, op.body, vectors, frozenset([n for n, made, _ in op.vectors if made]))

@@ -3,161 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rank_retrieve.collection.batch import Change, WriteBatch
-from rank_retrieve.collection.record import check_id, decode_body, to_document, to_record
+from rank_retrieve.collection.asynchronous import awaited
+from rank_retrieve.collection.batch import Change
+from rank_retrieve.collection.changing import BATCH_BYTES as BATCH_BYTES
+from rank_retrieve.collection.changing import BATCH_DOCS as BATCH_DOCS
+from rank_retrieve.collection.changing import Changing
+from rank_retrieve.collection.record import check_id, decode_body, to_document
 from rank_retrieve.collection.reports import collection_info
-from rank_retrieve.collection.request import Mode, SearchRequest
-from rank_retrieve.collection.schema import Schema
+from rank_retrieve.collection.search import Searcher
 from rank_retrieve.collection.snapshot import Snapshot
 from rank_retrieve.collection.store import CollectionStore
 from rank_retrieve.collection.verify import VerifyReport
 from rank_retrieve.errors import InvalidArgument
-from rank_retrieve.types import Encoder, Hits, Query
 
 if TYPE_CHECKING:
-    from rank_retrieve.collection.engine import Engine
     from rank_retrieve.filters import Predicate
-    from rank_retrieve.fusion import FusionMethod
-
-BATCH_DOCS = 1_000
-BATCH_BYTES = 8 << 20
-
-Progress = Callable[[int], None]
+    from rank_retrieve.lexical.queries import LexicalQuery
+    from rank_retrieve.types import Query
 
 
-class Collection:
+class Collection(Changing):
     """Documents under one schema. Made by `Database.create_collection` and `get_collection`.
 
     A handle may be shared by threads. Every write is atomic, and durable when it returns (see
     `rr.open` for other durabilities); every search sees all writes that returned before it.
     """
 
-    def __init__(self, engine: Engine, store: CollectionStore) -> None:
-        self._engine, self._held = engine, store
-
-    @property
-    def _store(self) -> CollectionStore:
-        """The collection as it is now: refreshing a reading handle puts another in its place."""
-        current = self._engine.state.stores.get(self._held.entry.name)
-        if current is not None and current.entry.id == self._held.entry.id:
-            self._held = current
-        return self._held
-
-    @property
-    def name(self) -> str:
-        """The collection's name."""
-        return self._store.entry.name
-
-    @property
-    def schema(self) -> Schema:
-        """The declared fields."""
-        return self._store.schema
-
-    @property
-    def encoder(self) -> Encoder | None:
-        """The fitted encoder, None when there is none (yet)."""
-        return self._store.encoder
-
-    @contextmanager
-    def _locked(self) -> Iterator[CollectionStore]:
-        """The collection under the database's lock; NotFound when it was dropped."""
-        with self._engine.state.locked():
-            store = self._store
-            store.check_there()
-            yield store
-
-    def _check_there(self) -> None:
-        with self._locked():
-            pass
-
-    # ------------------------------------------------------------------ writes
-
-    def put(self, document: Mapping[str, Any]) -> None:
-        """Insert a document, or replace the one with the same id.
-
-        document: {"id": str, ...}: declared text fields as strings, declared vector fields as
-            float arrays [dim], anything else is metadata (None, bool, int, float, str, bytes,
-            datetime, lists and dicts of these).
-
-        Raises InvalidArgument or DimensionMismatch for a document that does not fit (nothing is
-        written), NotCommitted or OutcomeUnknown when storing it failed.
-        """
-        record = to_record(self.schema, document)
-        self._commit({record.id: record})
-
-    def put_many(
-        self,
-        documents: Iterable[Mapping[str, Any]],
-        *,
-        batch_size: int = BATCH_DOCS,
-        progress: Progress | None = None,
-    ) -> int:
-        """Insert or replace documents, in atomic batches; how many were put.
-
-        batch_size: documents a batch; a batch also ends at 8 MiB.
-        progress: called with the number of documents put so far, after each batch is durable.
-
-        An error leaves the batches before it in place and its own batch out.
-        """
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise InvalidArgument("batch_size", batch_size, "must be a whole number of at least 1")
-        if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
-            raise InvalidArgument(
-                "documents",
-                type(documents).__name__,
-                "must be an iterable of documents",
-                "put one document with put(...)",
-            )
-        done = 0
-        changes: dict[str, Change] = {}
-        taken = size = 0
-        for document in documents:
-            record = to_record(self.schema, document)
-            changes.pop(record.id, None)
-            changes[record.id] = record
-            taken += 1
-            size += record.nbytes
-            if taken >= batch_size or size >= BATCH_BYTES:
-                self._commit(changes)
-                done += taken
-                changes, taken, size = {}, 0, 0
-                if progress is not None:
-                    progress(done)
-        if changes:
-            self._commit(changes)
-            done += taken
-            if progress is not None:
-                progress(done)
-        return done
-
-    def delete(self, document_id: str) -> bool:
-        """Remove a document; whether it was there."""
-        document_id = check_id(document_id)
-        with self._engine.state.locked_for("delete"):
-            self._store.check_there()
-        if document_id not in self:
-            return False
-        return self._commit({document_id: None}) > 0
-
-    def write(self, batch: WriteBatch) -> None:
-        """Commit a batch: all of it or nothing, in every crash.
-
-        Raises InvalidArgument when any operation does not fit; then nothing is written.
-        """
-        if not isinstance(batch, WriteBatch):
-            raise InvalidArgument("batch", batch, "must be an rr.WriteBatch")
-        changes = batch.changes(self.schema)
-        if changes:
-            self._commit(changes)
-
-    def _commit(self, changes: dict[str, Change]) -> int:
-        encoding = self._store.encoding
-        encoding.complete(changes)
-        return self._engine.writer.commit(self._store, changes, encoding.encoder)
+    # ------------------------------------------------------------------ encoder
 
     def fit_encoder(self, progress: Callable[[str, int, int], None] | None = None) -> int:
         """Train the collection's encoder on its documents, then encode those without a vector.
@@ -208,7 +83,7 @@ class Collection:
                     if record is not None and field in record.vectors
                 }
                 if made:
-                    self._engine.writer.commit(self._store, made, self._store.encoder)
+                    self._engine.writer.commit_locked(self._store, made, self._store.encoder)
                     encoded += len(made)
             if progress is not None:
                 progress("encode", min(start + BATCH_DOCS, len(ids)), len(ids))
@@ -231,6 +106,8 @@ class Collection:
             store.encoder_field,
             self._engine.state.owner,
             self._engine.state.manifest.generation,
+            self._engine.services,
+            store.entry.name,
         )
 
     def _view(self) -> Snapshot:
@@ -241,37 +118,20 @@ class Collection:
                 store.view, store.view_parts = self._new_view(store), parts
             return store.view
 
-    def search(
+    def _look(self) -> Searcher:
+        return self._view()._look()
+
+    def count(
         self,
-        query: str | Query | None = None,
-        k: int = 10,
-        *,
-        vector: Any = None,
-        mode: Mode | None = None,
         where: Mapping[str, Any] | Predicate | None = None,
-        fusion: FusionMethod | None = None,
-        candidates: int | None = None,
-        field: str | None = None,
-    ) -> Hits:
-        """The k best documents for a query; see `Snapshot.search`."""
-        return self._view()._run(
-            SearchRequest(query, k, vector, mode, where, fusion, candidates, field)
-        )
-
-    def search_many(
-        self,
-        queries: Sequence[str | Query],
-        k: int = 10,
         *,
-        threads: int | None = None,
-        **options: Any,
-    ) -> list[Hits]:
-        """`search` for each query on one snapshot, in parallel; see `Snapshot.search_many`."""
-        return self._view().search_many(queries, k, threads=threads, **options)
-
-    def count(self, where: Mapping[str, Any] | Predicate | None = None) -> int:
-        """How many documents there are, or how many a filter lets through."""
-        return len(self) if where is None else self._view().count(where)
+        query: str | Query | LexicalQuery | None = None,
+        timeout_s: float | None = None,
+    ) -> int:
+        """How many documents there are, or how many a filter and a query let through."""
+        if where is None and query is None:
+            return len(self)
+        return super().count(where, query=query, timeout_s=timeout_s)
 
     def get(self, document_id: str) -> dict[str, Any] | None:
         """The document with this id as it was put, or None."""
@@ -283,13 +143,7 @@ class Collection:
         vectors = {n: row for n, row in record.vectors.items() if n not in record.encoded}
         return to_document(record.id, decode_body(record.body, "<memory>"), vectors)
 
-    def ids(self) -> Iterator[str]:
-        """The ids of live documents, in order of insertion."""
-        return self.snapshot().ids()
-
-    def documents(self) -> Iterator[dict[str, Any]]:
-        """The live documents as they were put, in order of insertion."""
-        return self.snapshot().documents()
+    aget = awaited(get)
 
     def __contains__(self, document_id: object) -> bool:
         if not isinstance(document_id, str):

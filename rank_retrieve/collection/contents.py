@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from rank_retrieve._threads import HelperThread
 from rank_retrieve.collection.analysing import analysed
 from rank_retrieve.collection.documents import DocumentBlocks
 from rank_retrieve.collection.forward import joined
@@ -24,12 +25,21 @@ from rank_retrieve.collection.ids import write_ids
 from rank_retrieve.collection.record import Record, decode_body
 from rank_retrieve.collection.schema import Schema, TextGroup
 from rank_retrieve.collection.segment import SegmentMeta, metadata_of
-from rank_retrieve.types import Bitmap, Int32s, SectionSink
+from rank_retrieve.types import (
+    Bitmap,
+    Int32s,
+    MemorySections,
+    MultiVector,
+    SectionSink,
+    Vector,
+)
 
 if TYPE_CHECKING:
     from rank_retrieve.analysis import Vocabulary
     from rank_retrieve.dense.vectors import VectorColumn
     from rank_retrieve.lexical.invert import ForwardIndex
+
+THREAD_ABOVE_TOKENS = 1 << 16  # fewer are inverted in less time than a thread takes to start
 
 
 @dataclass
@@ -48,7 +58,7 @@ class Contents:
         """The fields in which some document has a vector, sorted, so that equal documents make
         equal segments however they came together.
         """
-        if not self.schema.vectors:
+        if not self.schema.arrays:
             return []
         return sorted({name for record in self.records for name in record.vectors})
 
@@ -89,18 +99,41 @@ def write_segment(
     """Write every section of a segment."""
     from rank_retrieve.dense.indexes import index_kind
 
+    schema, records = contents.schema, contents.records
+    n_tokens = sum(len(forward.tokens) for forward in contents.forwards.values())
     write_meta(sink, contents)
-    write_ids_of(sink, contents.records)
-    for group in contents.schema.groups:
-        write_text_group(sink, group, contents, vocabularies[group.name])
+    columns = MemorySections()
+    # kernels let go of the GIL; what Python makes is made beside them
+    with HelperThread(beside=n_tokens >= THREAD_ABOVE_TOKENS) as helper:
+        inverted = [
+            helper.submit(_text_sections, group, contents, vocabularies[group.name])
+            for group in schema.groups
+        ]
+        write_ids_of(sink, records)
+        write_columns_of(columns, schema, records)
+        for sections in inverted:
+            _copy(sections.result(), sink)
     for name in contents.vector_fields:
-        column = _written_vectors(sink, name, contents.records)
-        kind = index_kind(contents.schema.vectors[name])
-        if kind.wants(column.n):
-            kind.write(sink, name, column, contents.schema.vectors[name])
+        spec = contents.schema.arrays[name]
+        column = write_vector_field(sink, name, contents.records, spec)
+        if isinstance(spec, Vector) and column is not None:
+            kind = index_kind(spec)
+            if kind.wants(column.n):
+                kind.write(sink, name, column, spec)
         write_encoded_docs(sink, name, contents.records)
-    write_columns_of(sink, contents.schema, contents.records)
+    _copy(columns, sink)
     blocks.result().write(sink)
+
+
+def _text_sections(group: TextGroup, contents: Contents, vocabulary: Vocabulary) -> MemorySections:
+    sections = MemorySections()
+    write_text_group(sections, group, contents, vocabulary)
+    return sections
+
+
+def _copy(sections: MemorySections, sink: SectionSink) -> None:
+    for name, section in sections.buffers.items():
+        sink.add(name, section)
 
 
 def write_meta(sink: SectionSink, contents: Contents) -> None:
@@ -144,18 +177,22 @@ def write_columns_of(sink: SectionSink, schema: Schema, records: Sequence[Record
     )
 
 
-def write_vector_field(sink: SectionSink, name: str, records: Sequence[Record]) -> None:
-    """The vectors of one field."""
-    _written_vectors(sink, name, records)
-
-
-def _written_vectors(sink: SectionSink, name: str, records: Sequence[Record]) -> VectorColumn:
+def write_vector_field(
+    sink: SectionSink, name: str, records: Sequence[Record], spec: Vector | MultiVector
+) -> VectorColumn | None:
+    """The vectors of one field, as they will be read; None where documents have several."""
+    from rank_retrieve.dense.multi_vectors import write_multi_vectors
+    from rank_retrieve.dense.validate import element_of
     from rank_retrieve.dense.vectors import write_vectors
 
+    element = element_of(spec.metric, spec.dtype)
+    if isinstance(spec, MultiVector):
+        write_multi_vectors(sink, name, [r.vectors.get(name) for r in records], element)
+        return None
     docs = [doc for doc, record in enumerate(records) if name in record.vectors]
     matrix = np.stack([records[doc].vectors[name] for doc in docs])
     some: Int32s | None = None if len(docs) == len(records) else np.array(docs, dtype=np.int32)
-    return write_vectors(sink, name, matrix, some, len(records))
+    return write_vectors(sink, name, matrix, some, len(records), element=element)
 
 
 def write_encoded_docs(sink: SectionSink, name: str, records: Sequence[Record]) -> None:

@@ -10,26 +10,33 @@ This is the face; `engine.py` names the parts behind it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from rank_retrieve.collection.across import search_across
+from rank_retrieve.collection.asynchronous import AsyncThreads, awaited
 from rank_retrieve.collection.collection import Collection
 from rank_retrieve.collection.compaction import Progress
 from rank_retrieve.collection.engine import Engine
+from rank_retrieve.collection.metrics import Samples, to_dict
 from rank_retrieve.collection.named_collections import (
     create_collection,
     drop_collection,
     find_collection,
 )
+from rank_retrieve.collection.observing import samples_of
 from rank_retrieve.collection.reports import database_info, readers_of
+from rank_retrieve.collection.request import SearchRequest
 from rank_retrieve.collection.verify import VerifyReport
 from rank_retrieve.collection.writing import Durability
 from rank_retrieve.errors import NotFound
 from rank_retrieve.persistence.readers import ReaderInfo
-from rank_retrieve.types import Encoder, Field
+from rank_retrieve.types import Encoder, Field, Hits, Query
 
 if TYPE_CHECKING:
+    from rank_retrieve.fusion import FusionMethod
+    from rank_retrieve.lexical.queries import LexicalQuery
     from rank_retrieve.persistence import Directory
     from rank_retrieve.persistence.checkpoints import CheckpointInfo
 
@@ -127,6 +134,29 @@ class Database:
         with self._engine.state.locked():
             return name in self._engine.state.stores
 
+    # ------------------------------------------------------------------ several collections
+
+    def search(
+        self,
+        query: str | Query | LexicalQuery | None = None,
+        k: int = 10,
+        *,
+        collections: Sequence[str] | None = None,
+        merge: Literal["scores"] | FusionMethod | None = None,
+        **options: Any,
+    ) -> Hits:
+        """The k best documents of several collections; `hit.collection` says where each is.
+
+        collections: their names, by default all.
+        merge: "scores" searches them as if they were one, with one set of statistics, which
+            collections with equal fields and encoders can be; a method such as `rr.RRF()` fuses
+            their rankings, each made on its own. By default "scores" where that can be.
+        options: as for `Collection.search`; with a method all but sort, group_by and min_score.
+
+        All are searched as they are at one moment. Raises NotFound, InvalidArgument.
+        """
+        return search_across(self._engine, collections, merge, SearchRequest(query, k, **options))
+
     # ------------------------------------------------------------------ writing
 
     def sync(self) -> None:
@@ -196,6 +226,36 @@ class Database:
         with self._engine.state.locked():
             return database_info(self._engine)
 
+    def metrics(self) -> dict[str, Any]:
+        """What was done since opening and how long it took, sizes as they are: plain values.
+
+        `docs/observability.md` lists them. Histograms are dicts of count, sum, p50, p95, p99 in
+        seconds, and counts by upper bound.
+        """
+        return to_dict(samples_of(self._engine))
+
+    def prometheus(self) -> str:
+        """The same in the text format of Prometheus, to be served as "text/plain"."""
+        from rank_retrieve.collection.prometheus import prometheus_text
+
+        return prometheus_text(samples_of(self._engine))
+
+    def instrument(self, meter_provider: Any = None, tracer_provider: Any = None) -> None:
+        """Report the same to OpenTelemetry from now on, and a span for each search.
+
+        meter_provider, tracer_provider: of OpenTelemetry; by default those that are set globally.
+        Needs `pip install 'rank-retrieve[otel]'`, else raises MissingExtra.
+        """
+        from rank_retrieve.collection.telemetry import instrument
+
+        engine = self._engine
+
+        def read() -> Samples:
+            # an exporter asks for as long as the process lives
+            return {} if engine.state.closed else samples_of(engine)
+
+        instrument(engine.services.metrics, read, meter_provider, tracer_provider)
+
     def readers(self) -> list[ReaderInfo]:
         """The reading handles of this database on this machine, longest idle first.
 
@@ -222,6 +282,25 @@ class Database:
         flushed.
         """
         self._engine.close()
+
+    @property
+    def _threads(self) -> AsyncThreads:
+        return self._engine.services.threads
+
+    async def asearch(self, query: str | Query | None = None, k: int = 10, **options: Any) -> Hits:
+        """`search`, awaited: the event loop goes on meanwhile."""
+        return await self._threads.run(self.search, query, k, **options)
+
+    aflush = awaited(flush)
+    acompact = awaited(compact)
+    acheckpoint = awaited(checkpoint)
+    aclose = awaited(close)
+
+    async def __aenter__(self) -> Database:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
     def __enter__(self) -> Database:
         return self

@@ -172,6 +172,6 @@ def checked_rows(encoder: Encoder, rows: Any, n_texts: int, spec: Vector) -> lis
         )
     known = np.any(matrix != 0, axis=1).tolist()
     return [
-        as_vector(row, spec.dim, spec.metric, "encoder's vector") if known[i] else None
+        as_vector(row, spec.dim, spec.metric, "encoder's vector", spec.dtype) if known[i] else None
         for i, row in enumerate(matrix)
     ]

@@ -7,6 +7,7 @@
     encoders       trained on documents, stored with them              training.py
     compaction     segments into larger ones                           compaction.py
     follower       how a reading handle keeps up                       refresh.py
+    services       metrics, and threads for calls that are awaited     services.py
 
 `Database` and `Collection` are the faces of it.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from rank_retrieve.collection.commit_log import CommitLog
@@ -22,6 +24,7 @@ from rank_retrieve.collection.compaction import Compaction, CompactionMode
 from rank_retrieve.collection.flush import flush_stores
 from rank_retrieve.collection.publishing import Publisher
 from rank_retrieve.collection.refresh import Follower
+from rank_retrieve.collection.services import Services
 from rank_retrieve.collection.state import State
 from rank_retrieve.collection.syncer import IntervalSync
 from rank_retrieve.collection.training import Encoders
@@ -38,6 +41,7 @@ class Engine:
     """One open database. The options are those of `rr.open`.
 
     report: what recovery found. owns_directory: whether closing the database closes it.
+    opening_s: how long opening took, for whoever opens it to say.
     """
 
     def __init__(
@@ -52,8 +56,10 @@ class Engine:
     ) -> None:
         self.durability: Durability = durability
         self.report = opened.report
+        self.opening_s = 0.0
         self._owns_directory = owns_directory
         self.state = state = State(opened)
+        self.services = Services(state.owner)
         self.log = CommitLog(state)
         self.publisher = Publisher(state, self.log)
         self.writer = Writer(
@@ -71,8 +77,10 @@ class Engine:
     def flush(self, stores: Sequence[CollectionStore] | None = None) -> None:
         """Move memtables, by default all, to segment files; see `Database.flush`."""
         with self.state.locked_for("flush"):
+            start = perf_counter()
             chosen = list(self.state.stores.values()) if stores is None else stores
             if flush_stores(self.state, self.log, self.publisher, chosen):
+                self.services.metrics.flushed(perf_counter() - start)
                 self.compaction.wake()
 
     def refresh(self) -> bool:
@@ -101,6 +109,7 @@ class Engine:
         if not state.owner.is_here or state.closed:
             return
         self.compaction.stop()
+        self.services.threads.close()
         if self._syncer is not None:
             self._syncer.stop()
         refreshing = nullcontext() if self.follower is None else self.follower.paused()

@@ -20,8 +20,9 @@ import zstandard
 from rank_retrieve.collection.documents import DOCUMENT_WORDS, MAX_BLOCK_BYTES, split
 from rank_retrieve.collection.ids import hash_ids
 from rank_retrieve.collection.segment import SegmentMeta
+from rank_retrieve.dense.elements import FLOAT32
 from rank_retrieve.dense.validate import row_norms
-from rank_retrieve.dense.vectors import FLOAT32, HAS_DOCS, LAYOUT, stride_of
+from rank_retrieve.dense.vectors import HAS_DOCS, LAYOUT, stride_of
 from rank_retrieve.persistence.segment import ALIGNMENT, HEADER
 from rank_retrieve.types import MemorySections
 
@@ -110,7 +111,7 @@ def _add_vectors(view: memoryview, at: int, field: str, n_docs: int, found: Head
     """Add one field's vectors, if they are found behind `at`; where they end, else `at`."""
     words = np.frombuffer(view[at : len(view) - len(view) % 4], dtype="<u4")
     heads = np.arange(0, max(0, len(words) - 8), ALIGNMENT // 4)
-    likely = (words[heads] == LAYOUT | FLOAT32 << 16) & (words[heads + 3] <= HAS_DOCS)
+    likely = (words[heads] == LAYOUT | FLOAT32.number << 16) & (words[heads + 3] <= HAS_DOCS)
     likely &= (words[heads + 6] == n_docs) & (words[heads + 7] == 0) & (words[heads + 5] == 0)
     for head in heads[likely].tolist():
         dim, stride, flags, n = (int(words[head + i]) for i in (1, 2, 3, 4))

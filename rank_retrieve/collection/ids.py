@@ -80,7 +80,8 @@ class IdTable:
 
     def raw(self, doc: int) -> bytes:
         """The id of a doc, as UTF-8."""
-        return bytes(self._bytes[int(self._offsets[doc]) : int(self._offsets[doc + 1])])
+        start, end = self._offsets[doc : doc + 2].tolist()
+        return bytes(self._bytes[start:end])
 
     def id(self, doc: int) -> str:
         """The id of a doc."""

@@ -36,14 +36,14 @@ class LazySections:
     def __init__(self, origin: str) -> None:
         self.origin = origin
         self._made = MemorySections(origin)
-        self._waiting: dict[str, Callable[[SectionSink], None]] = {}
+        self._waiting: dict[str, Callable[[SectionSink], object]] = {}
         self._lock = threading.Lock()
 
     def add_now(self, write: Callable[[SectionSink], None]) -> None:
         """Write sections at once."""
         write(self._made)
 
-    def add_later(self, family: str, write: Callable[[SectionSink], None]) -> None:
+    def add_later(self, family: str, write: Callable[[SectionSink], object]) -> None:
         """Let `write` make the section `family` and those named `family.*` on demand."""
         self._waiting[family] = write
 
@@ -82,8 +82,9 @@ def memtable_segment(contents: Contents, vocabularies: Mapping[str, Vocabulary])
     # of what waits, nothing holds the tokens: a snapshot may outlive the memtable by far
     sections.add_later("ids", partial(write_ids_of, records=records))
     for name in contents.vector_fields:
-        write = partial(write_vector_field, name=name, records=records)
-        sections.add_later(f"vectors.{name}", write)
+        spec = schema.arrays[name]
+        vectors = partial(write_vector_field, name=name, records=records, spec=spec)
+        sections.add_later(f"vectors.{name}", vectors)
         write = partial(write_encoded_docs, name=name, records=records)
         sections.add_later(f"encoded.{name}", write)
     sections.add_later("columns", partial(write_columns_of, schema=schema, records=records))

@@ -31,7 +31,7 @@ from rank_retrieve.collection.live import LiveSegment
 from rank_retrieve.collection.record import decode_body
 from rank_retrieve.collection.schema import Schema
 from rank_retrieve.collection.segment import SegmentMeta, metadata_of
-from rank_retrieve.types import Bitmap, SectionSink, Vector
+from rank_retrieve.types import Bitmap, MultiVector, SectionSink, Vector
 
 STEP_BYTES = 64 << 10
 
@@ -51,7 +51,7 @@ def merge_segments(
     """
     total = sum(part.n_live for part in parts)
     groups = [group.name for group in schema.groups]
-    vectors = [name for name in sorted(schema.vectors) if _has_vectors(name, parts)]
+    vectors = [name for name in sorted(schema.arrays) if _has_vectors(schema, name, parts)]
     sink.add("meta", msgspec.msgpack.encode(SegmentMeta(total, groups, vectors)))
     step("ids", 0, total)
     merge_ids(sink, [(part.segment.ids, part.live) for part in parts])
@@ -62,13 +62,15 @@ def merge_segments(
     step("words", total, total)
     for done, name in enumerate(vectors):
         step("vectors", total * done // len(vectors), total)
-        _merge_vector_field(sink, schema.vectors[name], name, parts, step)
+        _merge_arrays(sink, schema.arrays[name], name, parts, step)
     step("vectors", total, total)
     _merge_documents(sink, schema, parts, step)
 
 
-def _has_vectors(name: str, parts: Sequence[LiveSegment]) -> bool:
+def _has_vectors(schema: Schema, name: str, parts: Sequence[LiveSegment]) -> bool:
     """Whether a live document has a vector in this field."""
+    if name in schema.multis:
+        return any(_has_tokens(name, part) for part in parts)
     for part in parts:
         column = part.segment.vectors(name)
         if column is None or not column.n or not part.n_live:
@@ -76,6 +78,14 @@ def _has_vectors(name: str, parts: Sequence[LiveSegment]) -> bool:
         if part.live is None or column.docs is None or part.live.to_mask()[column.docs].any():
             return True
     return False
+
+
+def _has_tokens(name: str, part: LiveSegment) -> bool:
+    column = part.segment.multi_vectors(name)
+    if column is None:
+        return False
+    counts = np.diff(column.starts)
+    return bool((counts if part.live is None else counts[part.live.to_mask()]).any())
 
 
 def _merge_index(sink: SectionSink, group: str, parts: Sequence[LiveSegment]) -> None:
@@ -99,10 +109,29 @@ def _merge_index(sink: SectionSink, group: str, parts: Sequence[LiveSegment]) ->
     )
 
 
-def _merge_vector_field(
+def _merge_arrays(
+    sink: SectionSink,
+    spec: Vector | MultiVector,
+    name: str,
+    parts: Sequence[LiveSegment],
+    step: Step,
+) -> None:
+    from rank_retrieve.dense.multi_vectors import merge_multi_vectors
+
+    if isinstance(spec, Vector):
+        _merge_vectors(sink, spec, name, parts, step)
+    else:
+        columns = [(p.segment.multi_vectors(name), p.live, p.segment.n_docs) for p in parts]
+        merge_multi_vectors(sink, name, columns)
+    made = [_encoded(name, part) for part in parts]
+    sink.add(f"encoded.{name}", Bitmap.from_mask(np.concatenate(made)).to_bytes())
+
+
+def _merge_vectors(
     sink: SectionSink, spec: Vector, name: str, parts: Sequence[LiveSegment], step: Step
 ) -> None:
-    from rank_retrieve.dense.indexes import MergedPart, index_kind
+    from rank_retrieve.dense.indexes import index_kind
+    from rank_retrieve.dense.structures import MergedPart
     from rank_retrieve.dense.vectors import live_rows, merge_vectors, merged_column
 
     columns = [(p.segment.vectors(name), p.live, p.segment.n_docs) for p in parts]
@@ -114,17 +143,15 @@ def _merge_vector_field(
             sink,
             name,
             merged_column(columns),
-            [MergedPart(p.segment.vectors(name), p.segment.graph(name), p.live) for p in parts],
+            [MergedPart(p.segment.vectors(name), p.segment.structure(name), p.live) for p in parts],
             spec,
             lambda done, of: step("vectors", total * done // of, total),
         )
-    made = [_encoded(name, part) for part in parts]
-    sink.add(f"encoded.{name}", Bitmap.from_mask(np.concatenate(made)).to_bytes())
 
 
 def _encoded(name: str, part: LiveSegment) -> Any:
     """For each live doc, whether the encoder made its vector; bool [n_live]."""
-    if part.segment.vectors(name) is None:
+    if not part.segment.has_vectors(name):
         return np.zeros(part.n_live, dtype=np.bool_)
     made = part.segment.encoded(name).to_mask()
     return made if part.live is None else made[part.live.to_mask()]

@@ -36,6 +36,7 @@ from rank_retrieve.errors import (
     PoisonedError,
     ReadOnlyError,
     ResourceExhausted,
+    StorageError,
 )
 from rank_retrieve.persistence import Directory, FSDirectory, MemoryDirectory
 from rank_retrieve.persistence import manifest as manifests
@@ -78,6 +79,15 @@ class Opened:
 
 def open_path(path: str | os.PathLike[str] | Directory, mode: Literal["r", "w"]) -> Opened:
     """Open the database at a path, in a `Directory`, or at ":memory:"."""
+    try:
+        return _open_path(path, mode)
+    except OSError as error:
+        where = path.path if isinstance(path, Directory) else os.fspath(path)
+        reason = error.strerror or str(error)
+        raise StorageError(where, os.fsdecode(error.filename or ""), reason, error.errno) from error
+
+
+def _open_path(path: str | os.PathLike[str] | Directory, mode: Literal["r", "w"]) -> Opened:
     if isinstance(path, MemoryDirectory) or (
         # comparing with a protocol is slow, and needless for what is a path anyway
         not isinstance(path, str | os.PathLike) and isinstance(path, Directory)

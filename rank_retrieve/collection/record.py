@@ -21,7 +21,7 @@ from rank_retrieve.collection.schema import ID, Schema
 from rank_retrieve.dense.validate import as_vector
 from rank_retrieve.errors import CorruptionError, InvalidArgument, ResourceExhausted
 from rank_retrieve.filters import check_metadata
-from rank_retrieve.types import Float32s
+from rank_retrieve.types import Float32s, MultiVector, Vector
 
 MAX_ID_BYTES = 2_048
 MAX_BODY_BYTES = 256 << 20
@@ -81,7 +81,7 @@ def to_record(schema: Schema, document: Mapping[str, Any]) -> Record:
     if ID not in document:
         raise InvalidArgument("document", sorted(map(str, document))[:8], "has no 'id'")
     identity = check_id(document[ID])
-    texts, spaces = schema.texts, schema.vectors
+    texts, spaces = schema.texts, schema.arrays
     body: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     vectors: dict[str, Float32s] = {}
@@ -96,7 +96,7 @@ def to_record(schema: Schema, document: Mapping[str, Any]) -> Record:
             pass
         elif name in spaces:
             if value is not None:
-                vectors[name] = as_vector(value, spaces[name].dim, spaces[name].metric, name)
+                vectors[name] = _stored_array(value, name, spaces[name])
         else:
             body[name] = metadata[name] = value
     if metadata:
@@ -121,6 +121,14 @@ def to_record(schema: Schema, document: Mapping[str, Any]) -> Record:
             "split it into passages",
         )
     return Record(identity, encoded, vectors or NO_VECTORS)
+
+
+def _stored_array(value: Any, name: str, spec: Vector | MultiVector) -> Float32s:
+    if isinstance(spec, MultiVector):
+        from rank_retrieve.dense.multi_vectors import as_tokens
+
+        return as_tokens(value, spec.dim, spec.metric, name, spec.dtype)
+    return as_vector(value, spec.dim, spec.metric, name, spec.dtype)
 
 
 def decode_body(body: bytes | memoryview, origin: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from rank_retrieve.errors import CorruptionError, InvalidArgument
-from rank_retrieve.types import Field, HNSWOptions, Int32s, Text, Vector
+from rank_retrieve.types import INDEX_OPTIONS, Field, Int32s, MultiVector, Text, Vector
 
 MAX_FIELDS = 64
 ID = "id"
@@ -37,6 +37,7 @@ class TextGroup:
     name: names the group's sections in a segment.
     fields: their names, in schema order.
     units: int32 [len(fields)], what one occurrence counts for, in units of 1 / scale.
+    positions: whether one of the fields wants its words' positions kept.
     """
 
     name: str
@@ -44,6 +45,7 @@ class TextGroup:
     fields: tuple[str, ...]
     units: tuple[int, ...]
     scale: int
+    positions: bool = False
 
     @property
     def field_units(self) -> Int32s:
@@ -72,11 +74,17 @@ class Schema:
                 raise InvalidArgument(
                     "field name", name, "must be letters, digits, _ or -, and not 'id'"
                 )
-            if not isinstance(field, Text | Vector):
-                raise InvalidArgument(name, field, "must be rr.Text(...) or rr.Vector(...)")
+            if not isinstance(field, Text | Vector | MultiVector):
+                raise InvalidArgument(
+                    name, field, "must be rr.Text(...), rr.Vector(...) or rr.MultiVector(...)"
+                )
         self.fields: dict[str, Field] = dict(fields)
         self.texts: dict[str, Text] = {n: f for n, f in fields.items() if isinstance(f, Text)}
         self.vectors: dict[str, Vector] = {n: f for n, f in fields.items() if isinstance(f, Vector)}
+        self.multis: dict[str, MultiVector] = {
+            n: f for n, f in fields.items() if isinstance(f, MultiVector)
+        }
+        self.arrays: dict[str, Vector | MultiVector] = {**self.vectors, **self.multis}
         self.groups: tuple[TextGroup, ...] = tuple(_groups(self.texts))
 
     def with_field(self, name: str, field: Field) -> Schema:
@@ -127,37 +135,58 @@ def _group(name: str, analyzer: str, fields: list[str], texts: Mapping[str, Text
     boosts = [Fraction(round(texts[field].boost * 100), 100) for field in fields]
     scale = math.lcm(*(boost.denominator for boost in boosts))
     units = tuple(int(boost * scale) for boost in boosts)
-    return TextGroup(name, analyzer, tuple(fields), units, scale)
+    positions = any(texts[field].positions for field in fields)
+    return TextGroup(name, analyzer, tuple(fields), units, scale, positions)
 
 
 def _text_to_dict(field: Text) -> dict[str, Any]:
-    return {"type": "text", "analyzer": field.analyzer, "boost": field.boost}
+    stored = {"type": "text", "analyzer": field.analyzer, "boost": field.boost}
+    # only where asked for, so that schemas without positions are stored as ever
+    return {**stored, "positions": True} if field.positions else stored
 
 
 def _vector_to_dict(field: Vector) -> dict[str, Any]:
     index: Any = field.index
-    if isinstance(index, HNSWOptions):
+    if not isinstance(index, str):
         index = {"kind": field.kind, **dataclasses.asdict(index)}
-    return {"type": "vector", "dim": field.dim, "metric": field.metric, "index": index}
+    stored = {"type": "vector", "dim": field.dim, "metric": field.metric, "index": index}
+    # only where asked for, so that schemas of float32 are stored as ever
+    return stored if field.dtype == "float32" else {**stored, "dtype": field.dtype}
+
+
+def _multi_vector_to_dict(field: MultiVector) -> dict[str, Any]:
+    return {"type": "multi_vector", **dataclasses.asdict(field)}
 
 
 def _field_to_dict(field: Field) -> dict[str, Any]:
-    return _text_to_dict(field) if isinstance(field, Text) else _vector_to_dict(field)
+    return _TO_DICT[type(field)](field)
 
 
 def _text_from_dict(entry: Mapping[str, Any]) -> Field:
-    return Text(entry["analyzer"], entry["boost"])
+    return Text(entry["analyzer"], entry["boost"], entry.get("positions", False))
 
 
 def _vector_from_dict(entry: Mapping[str, Any]) -> Field:
     index = entry["index"]
     if isinstance(index, dict):
-        index = _INDEX_OPTIONS[index["kind"]](**{k: v for k, v in index.items() if k != "kind"})
-    return Vector(entry["dim"], entry["metric"], index)
+        index = INDEX_OPTIONS[index["kind"]](**{k: v for k, v in index.items() if k != "kind"})
+    return Vector(entry["dim"], entry["metric"], index, entry.get("dtype", "float32"))
 
 
-_INDEX_OPTIONS = {"hnsw": HNSWOptions}
-_FIELD_TYPES = {"text": _text_from_dict, "vector": _vector_from_dict}
+def _multi_vector_from_dict(entry: Mapping[str, Any]) -> Field:
+    return MultiVector(entry["dim"], entry["metric"], entry["dtype"])
+
+
+_TO_DICT: dict[type, Callable[[Any], dict[str, Any]]] = {
+    Text: _text_to_dict,
+    Vector: _vector_to_dict,
+    MultiVector: _multi_vector_to_dict,
+}
+_FIELD_TYPES = {
+    "text": _text_from_dict,
+    "vector": _vector_from_dict,
+    "multi_vector": _multi_vector_from_dict,
+}
 
 
 def _field_from_dict(entry: Mapping[str, Any]) -> Field:

@@ -7,6 +7,7 @@
     terms.* postings.* ...       one inverted index a text group       lexical
     vectors.<field>*             vectors of one field                  dense
     hnsw.<field>*                the graph over them, where asked for  dense
+    int8.<field>*                codes of them, where asked for        dense
     encoded.<field>              docs whose vector the encoder made    here
     columns*                     metadata                              filters
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
@@ -32,7 +34,8 @@ from rank_retrieve.persistence.segment import SegmentReader
 from rank_retrieve.types import Bitmap, Float32s, Sections
 
 if TYPE_CHECKING:
-    from rank_retrieve.dense.graph import Graph
+    from rank_retrieve.dense.multi_vectors import MultiColumn
+    from rank_retrieve.dense.structures import Structure
     from rank_retrieve.dense.vectors import VectorColumn
     from rank_retrieve.filters.columns import Columns
     from rank_retrieve.lexical.inverted_index import InvertedIndex
@@ -92,6 +95,7 @@ class Segment:
         self._sections = sections
         self._records = records
         self._opened: dict[str, Any] = {}
+        self.opening_s: dict[str, float] = {}  # by structure
         self._lock = threading.Lock()
         self._meta = _read_meta(sections, schema)
         self.n_docs = self._meta.n_docs
@@ -102,7 +106,10 @@ class Segment:
             with self._lock:
                 found = self._opened.get(key)
                 if found is None:
-                    found = self._opened[key] = opener()
+                    start = perf_counter()
+                    found = opener()
+                    self.opening_s[key] = perf_counter() - start
+                    self._opened[key] = found
         result: T = found
         return result
 
@@ -155,8 +162,13 @@ class Segment:
 
         return self._once(f"index {group}", opener)
 
+    def has_vectors(self, field: str) -> bool:
+        """Whether a document here has a vector in this field, or several."""
+        return field in self._meta.vectors
+
     def vectors(self, field: str) -> VectorColumn | None:
         """The vectors of one field, None when no document here has any."""
+        from rank_retrieve.dense.validate import element_of
         from rank_retrieve.dense.vectors import VectorColumn
 
         if field not in self._meta.vectors:
@@ -164,26 +176,53 @@ class Segment:
 
         def opener() -> VectorColumn:
             column = VectorColumn.open(self._sections, field)
-            if column.n_docs != self.n_docs or column.dim != self.schema.vectors[field].dim:
+            spec = self.schema.vectors[field]
+            element = element_of(spec.metric, spec.dtype)
+            if (column.n_docs, column.dim, column.element) != (self.n_docs, spec.dim, element):
                 raise CorruptionError(
                     self.name,
                     0,
-                    f"{self.n_docs} vectors of the schema's dimension",
-                    f"{column.n_docs} of {column.dim}",
+                    f"{self.n_docs} vectors of {spec.dim} {element.name}",
+                    f"{column.n_docs} of {column.dim} {column.element.name}",
                 )
             return column
 
         return self._once(f"vectors {field}", opener)
 
-    def graph(self, field: str) -> Graph | None:
-        """The graph over the vectors of one field, None where there is none."""
+    def multi_vectors(self, field: str) -> MultiColumn | None:
+        """The vectors of a field of several a document, None when no document here has any."""
+        from rank_retrieve.dense.multi_vectors import MultiColumn
+        from rank_retrieve.dense.validate import element_of
+
+        if field not in self._meta.vectors:
+            return None
+
+        def opener() -> MultiColumn:
+            column = MultiColumn.open(self._sections, field, self.n_docs)
+            spec, found = self.schema.multis[field], column.tokens
+            element = element_of(spec.metric, spec.dtype)
+            if (found.dim, found.element) != (spec.dim, element):
+                raise CorruptionError(
+                    self.name,
+                    0,
+                    f"vectors of {spec.dim} {element.name}",
+                    f"of {found.dim} {found.element.name}",
+                )
+            return column
+
+        return self._once(f"multi {field}", opener)
+
+    def structure(self, field: str) -> Structure | None:
+        """What lies beside the vectors of one field, None where there is nothing."""
         from rank_retrieve.dense.indexes import index_kind
 
         column, spec = self.vectors(field), self.schema.vectors[field]
         if column is None:
             return None
         kind = index_kind(spec)
-        return self._once(f"graph {field}", lambda: kind.open(self._sections, field, column, spec))
+        return self._once(
+            f"structure {field}", lambda: kind.open(self._sections, field, column, spec)
+        )
 
     def encoded(self, field: str) -> Bitmap:
         """The docs whose vector the encoder made."""
@@ -214,6 +253,12 @@ class Segment:
             return {n: row for n, row in held.vectors.items() if encoded or n not in held.encoded}
         result = {}
         for field in self._meta.vectors:
+            if field in self.schema.multis:
+                several = self.multi_vectors(field)
+                tokens = None if several is None else several.of(doc)
+                if tokens is not None:
+                    result[field] = tokens
+                continue
             column = self.vectors(field)
             row = None if column is None else column.row_of(doc)
             if (
@@ -246,7 +291,7 @@ def _read_meta(sections: Sections, schema: Schema) -> SegmentMeta:
     fits = (
         0 <= meta.n_docs < 1 << 31
         and meta.groups == [group.name for group in schema.groups]
-        and all(name in schema.vectors for name in meta.vectors)
+        and all(name in schema.arrays for name in meta.vectors)
     )
     if not fits:
         raise CorruptionError(sections.origin, 0, "a segment of this schema", repr(meta)[:200])

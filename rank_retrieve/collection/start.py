@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from time import perf_counter
 from typing import Literal
 
 from rank_retrieve.collection.compaction import COMPACTIONS, CompactionMode
@@ -42,7 +43,8 @@ def open(  # noqa: A001 - the public name is fixed
 
     Raises NotFound (mode "r", no index there), LockedError (another writer), InvalidArgument (a
     file, or a directory of other files), FormatVersionError, CorruptionError; in mode "w" also
-    ResourceExhausted (no space to recover in) and PoisonedError (another error in writing there).
+    ResourceExhausted (no space to recover in) and PoisonedError (another error in writing there);
+    StorageError where the system refuses to open or read the files.
     """
     if mode not in ("r", "w"):
         raise InvalidArgument("mode", mode, 'must be "r" or "w"')
@@ -54,6 +56,7 @@ def open(  # noqa: A001 - the public name is fixed
         raise InvalidArgument("sync_interval_s", sync_interval_s, "must be in 0..3600 seconds")
     if compaction not in COMPACTIONS:
         raise InvalidArgument("compaction", compaction, f"must be one of {COMPACTIONS}")
+    start = perf_counter()
     engine = Engine(
         open_path(path, mode),
         durability=durability,
@@ -62,4 +65,5 @@ def open(  # noqa: A001 - the public name is fixed
         compaction=compaction,
         owns_directory=not isinstance(path, Directory),
     )
+    engine.opening_s = perf_counter() - start
     return Database(engine)

@@ -5,8 +5,8 @@
     poison          writes are refused for good: what is on the disk is not known any more
     half adopted    nothing is answered any more: the memory has half of a new state
 
-The lock is held while a batch is appended to the log and applied, but not while it is synced, so
-that concurrent writers share a sync, nor while anything is searched.
+The lock is held while batches are appended to the log and applied, but neither while they are
+synced nor while anything is searched.
 """
 
 from __future__ import annotations
@@ -93,16 +93,19 @@ class State:
     @contextmanager
     def locked_for(self, operation: str) -> Iterator[None]:
         """The lock, for a change; raises where changes are not possible."""
-        # not inside `locked`: every put comes here, and pays for each context
         self.check_open()
         with self.lock:
-            self.check_usable()
-            if self.wal is None:
-                raise ReadOnlyError(operation)
-            self.raise_poisoned()
-            if self.refusal is not None:
-                raise ReadOnlyError(operation, f"{self.refusal}; free space, then call resume()")
+            self.check_writable(operation)
             yield
+
+    def check_writable(self, operation: str) -> None:
+        """Raises where changes are not possible; to be called under the lock."""
+        self.check_usable()
+        if self.wal is None:
+            raise ReadOnlyError(operation)
+        self.raise_poisoned()
+        if self.refusal is not None:
+            raise ReadOnlyError(operation, f"{self.refusal}; free space, then call resume()")
 
     # ------------------------------------------------------------------ what errors mean
 
@@ -141,16 +144,23 @@ class State:
         try:
             yield
         except BaseException as error:
-            self.stop_writing(error)
-            self._half_adopted = True
+            self.half_adopt(error)
             raise
+
+    def half_adopt(self, error: BaseException) -> None:
+        """Answer nothing any more: the memory has half of a new state."""
+        self.stop_writing(error)
+        self._half_adopted = True
 
     # ------------------------------------------------------------------ what is held
 
     @property
     def memtable_bytes(self) -> int:
         """What all collections keep in memory until the next flush."""
-        return sum(store.memtable.nbytes for store in self.stores.values())
+        total = 0
+        for store in self.stores.values():  # after every write: a generator would cost more
+            total += store.memtable.nbytes
+        return total
 
     def entries_with(self, changed: Mapping[int, CollectionEntry]) -> list[CollectionEntry]:
         """The published collections, those changed replaced, by their ids."""

@@ -50,7 +50,7 @@ class Prepared:
 
 
 class CollectionStore:
-    """entry: what the manifest says. encoder: fitted, or None."""
+    """entry: what the manifest says. encoder: fitted, or None. merges: published since opening."""
 
     def __init__(self, entry: CollectionEntry, schema: Schema) -> None:
         self.entry, self.schema = entry, schema
@@ -58,6 +58,7 @@ class CollectionStore:
         self.settings: EncoderSettings | None = None
         self.unfitted: TrainableEncoder | None = None
         self.dropped = False
+        self.merges = 0
         self.disk: list[DiskSegment] = []
         self.vocabularies: dict[str, Vocabulary] = self._new_vocabularies()
         self.memtable = Memtable(schema, self.vocabularies)
@@ -128,8 +129,10 @@ class CollectionStore:
         """Make a committed batch visible to the next search; how many ids were there before."""
         replaced = 0
         for part, docs in prepared.doomed:
-            part.doom(docs)
-            replaced += len(docs)
+            # a batch that was prepared together with this one may have deleted them
+            alive = [doc for doc in docs if part.is_live(doc)]
+            part.doom(alive)
+            replaced += len(alive)
         replaced += self.memtable.apply(prepared.changes)
         self.dirty = True
         self._visible = None
@@ -156,6 +159,7 @@ class CollectionStore:
 
     def merged(self, entry: CollectionEntry, disk: list[DiskSegment]) -> None:
         """Take over what a compaction published; the memtable stays as it is."""
+        self.merges += 1
         self.entry, self.disk = entry, disk
         self._visible = None
         # or the space of the old files would be taken until the next search

@@ -262,19 +262,20 @@ def _values(part: Part, n_docs: int) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _vectors(part: LiveSegment, report: VerifyReport) -> None:
-    from rank_retrieve.dense.validate import row_norms
-
     segment = part.segment
     for name in segment.schema.vectors:
         column = segment.vectors(name)
         if column is None:
             continue
-        segment.graph(name)
-        if not np.array_equal(row_norms(np.ascontiguousarray(column.vectors)), column.norms):
-            report.problems.append(f"{segment.name}: norms of {name!r} are not those of its rows")
-        if column.rows[:, column.dim :].view(np.uint32).any():
-            report.problems.append(f"{segment.name}: rows of {name!r} are not padded with zeros")
+        segment.structure(name)
+        report.problems += [f"{segment.name}: {fault}" for fault in column.faults(name)]
         report.count("vectors", column.n)
+    for name in segment.schema.multis:
+        several = segment.multi_vectors(name)
+        if several is not None:
+            faults = several.tokens.faults(name)
+            report.problems += [f"{segment.name}: {fault}" for fault in faults]
+            report.count("vectors", several.tokens.n)
 
 
 def _encoded(segment: Segment, encoder_field: str | None, report: VerifyReport) -> None:

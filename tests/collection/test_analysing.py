@@ -2,6 +2,7 @@ import itertools
 import threading
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -75,9 +76,9 @@ def test_few_chunks_are_decoded_before_they_are_analysed(monkeypatch: pytest.Mon
         return texts_of(records, fields)
 
     class Slow(Vocabulary):
-        def analyze(self, texts: Sequence[str]) -> TokenRuns:
+        def analyze(self, texts: Sequence[str], **options: Any) -> TokenRuns:
             nonlocal analysed
-            runs = super().analyze(texts)
+            runs = super().analyze(texts, **options)
             time.sleep(0.001)
             with lock:
                 analysed += 1
@@ -90,3 +91,31 @@ def test_few_chunks_are_decoded_before_they_are_analysed(monkeypatch: pytest.Mon
     assert forward.n_docs == 200
     assert analysed == 40
     assert most <= analysing.PENDING_CHUNKS + 1
+
+
+def test_positions_go_through_chunks_and_are_there_only_where_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    schema = Schema({"title": Text(positions=True), "text": Text()})
+    records = [
+        to_record(
+            schema, {"id": str(i), "title": "the cat", "text": "a dog and the fox " * (i % 3)}
+        )
+        for i in range(20)
+    ]
+    (group,) = schema.groups
+
+    def positions() -> list[int]:
+        forward = analysing.analysed(records, group, Vocabulary(get_analyzer("english")))
+        assert forward.positions is not None
+        return forward.positions.tolist()
+
+    at_once = positions()
+    monkeypatch.setattr(analysing, "CHUNK_DOCS", 8)
+    assert positions() == at_once
+    # document 2: "cat" at 1; twice "dog" and "fox" at 1 and 4
+    assert at_once[:9] == [1, 1, 1, 4, 1, 1, 4, 6, 9]
+    (plain,) = ONE.groups
+    records = [to_record(ONE, {"id": "a", "text": "cat"})]
+    vocabulary = Vocabulary(get_analyzer("simple"))
+    assert analysing.analysed(records, plain, vocabulary).positions is None

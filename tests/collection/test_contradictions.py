@@ -67,6 +67,18 @@ def test_a_structure_of_other_documents_is_refused(
         STRUCTURES[name](segment_of(with_docs(sections, N + 64), schema))
 
 
+def test_token_vectors_of_another_dimension_are_refused() -> None:
+    with rr.open(MemoryDirectory(), compaction="manual") as db:
+        collection = db.create_collection("c", fields={"tokens": rr.MultiVector(dim=2)})
+        collection.put({"id": "a", "tokens": [[1, 2], [3, 4]]})
+        db.flush()
+        segment = collection._store.disk[0].visible.segment
+        other = db.create_collection("d", fields={"tokens": rr.MultiVector(dim=3)})
+        contradicting = Segment("x", segment._sections, other.schema)
+        with pytest.raises(CorruptionError, match="vectors of 3 float32"):
+            contradicting.multi_vectors("tokens")
+
+
 @pytest.mark.parametrize("n_docs", [-1, 2**31])
 def test_an_impossible_number_of_documents_is_refused(
     n_docs: int, sound: tuple[dict[str, bytes], Any]

@@ -10,7 +10,7 @@ import pytest
 
 import rank_retrieve as rr
 from rank_retrieve.collection import opening
-from rank_retrieve.persistence import MemoryDirectory
+from rank_retrieve.persistence import FSDirectory, MemoryDirectory
 from rank_retrieve.persistence import manifest as manifests
 from rank_retrieve.testing.fault_directory import Fault, FaultDirectory, FaultKind
 
@@ -157,3 +157,39 @@ def test_documents_that_went_astray_on_the_way_to_a_segment_are_missed(
     monkeypatch.setattr(opening.CollectionStore, "flushed", without)
     with pytest.raises(rr.CorruptionError, match="2 documents in segments"):
         rr.open(MemoryDirectory(killed()), compaction="manual")
+
+
+@pytest.mark.parametrize("mode", ["r", "w"])
+def test_whatever_the_system_refuses_to_read_the_error_names_the_database(mode: Any) -> None:
+    directory = FaultDirectory(MemoryDirectory(killed()))
+    reads = 0
+    while True:
+        reads += 1
+        faults = directory.faults
+        faults.fault = Fault(FaultKind.READ_EIO, faults.count(FaultKind.READ_EIO) + reads)
+        failed = len(faults.failed)
+        try:
+            rr.open(directory, mode)
+        except rr.StorageError as error:
+            assert error.path == directory.path
+            assert error.errno == errno.EIO
+            assert "then open the database again" in str(error)
+        except rr.PoisonedError as error:  # where files are made anew from what was read
+            assert "Input/output error" in str(error)
+        if len(faults.failed) == failed:
+            break
+    assert reads > 3
+    directory.faults.fault = None
+    assert ids(directory) == ["a", "b"]
+
+
+def test_a_folder_without_permission_is_told_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*arguments: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", "manifest")
+
+    rr.open(tmp_path / "db").close()
+    monkeypatch.setattr(FSDirectory, "read", refused)
+    with pytest.raises(rr.StorageError, match="db, file manifest: Permission denied"):
+        rr.open(tmp_path / "db", "r")

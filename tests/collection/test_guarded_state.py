@@ -77,6 +77,7 @@ def guard(
     guarded.calls(monkeypatch, engine, "open_files")
     guarded.calls(monkeypatch, reports, "list_readers")
     guarded.calls(monkeypatch, "rank_retrieve.collection.collection", "collection_info")
+    guarded.calls(monkeypatch, "rank_retrieve.collection.observing", "collection_info")
     return guarded
 
 
@@ -113,6 +114,10 @@ CALLS: dict[str, Callable[[Database], Any]] = {
     "flush": lambda db: (db.get_collection("c").put(document(9)), db.flush()),
     "sync": lambda db: db.sync(),
     "verify": lambda db: db._engine.verify(lambda: list(db._engine.state.stores.values())),
+    "update": lambda db: db.get_collection("c").update("1", {"n": 1}),
+    "delete_where": lambda db: db.get_collection("c").delete(where={"id": "1"}),
+    "search_across": lambda db: db.search("word"),
+    "metrics": lambda db: db.metrics(),
     "compact": lambda db: db.compact(),
     "fit_encoder": encode,
 }

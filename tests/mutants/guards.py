@@ -87,6 +87,9 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
         "test_a_structure_of_other_documents_is_refused[encoded]": [
             "collection.segment:Segment.encoded:bound:1",
         ],
+        "test_token_vectors_of_another_dimension_are_refused": [
+            "collection.segment:Segment.multi_vectors:bound:1",
+        ],
         "test_an_impossible_number_of_documents_is_refused[-1]": [
             "collection.segment:_read_meta:bound:1",
         ],
@@ -118,7 +121,7 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
     },
     "tests.collection.test_durability": {
         "test_every_acknowledged_write_was_synced_once[sync]": [
-            "collection.writing:Writer.commit:sync:1",
+            "collection.writing:Writer._commit_group:sync:1",
             "collection.commit_log:CommitLog.sync_to:sync:1",
         ],
         "test_without_durability_only_sync_and_flush_sync": [
@@ -170,7 +173,7 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
             "collection.engine:Engine.close:lock:2",
         ],
         "test_a_handle_that_is_closed_or_a_collection_that_is_gone_is_not_synced_or_flushed": [
-            "collection.collection:Collection._check_there:lock:1",
+            "collection.handle:Handle._check_there:lock:1",
             "collection.commit_log:CommitLog.sync:lock:1",
         ],
         "test_a_lock_that_is_waited_for_patiently_is_held[False]": [
@@ -227,10 +230,10 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
         ],
         "test_every_call_touches_the_collections_under_the_lock[delete]": [
             "collection.collection:Collection.__contains__:lock:1",
-            "collection.collection:Collection.delete:lock:1",
+            "collection.changing:Changing.delete:lock:1",
         ],
         "test_every_call_touches_the_collections_under_the_lock[drop_collection]": [
-            "collection.collection:Collection._locked:lock:1",
+            "collection.handle:Handle._locked:lock:1",
             "collection.named_collections:drop_collection:lock:1",
         ],
         "test_every_call_touches_the_collections_under_the_lock[fit_encoder]": [
@@ -257,8 +260,11 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
         "test_every_call_touches_the_collections_under_the_lock[list_collections]": [
             "collection.database:Database.list_collections:lock:1",
         ],
+        "test_every_call_touches_the_collections_under_the_lock[metrics]": [
+            "collection.observing:samples_of:lock:1",
+        ],
         "test_every_call_touches_the_collections_under_the_lock[put]": [
-            "collection.writing:Writer.commit:lock:1",
+            "collection.writing:Writer._commit_group:lock:1",
         ],
         "test_every_call_touches_the_collections_under_the_lock[readers]": [
             "collection.database:Database.readers:lock:1",
@@ -266,8 +272,14 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
         "test_every_call_touches_the_collections_under_the_lock[search]": [
             "collection.collection:Collection._view:lock:1",
         ],
+        "test_every_call_touches_the_collections_under_the_lock[search_across]": [
+            "collection.across:search_across:lock:1",
+        ],
         "test_every_call_touches_the_collections_under_the_lock[snapshot]": [
             "collection.collection:Collection.snapshot:lock:1",
+        ],
+        "test_every_call_touches_the_collections_under_the_lock[update]": [
+            "collection.editing:Editor._commit:lock:1",
         ],
         "test_every_call_touches_the_collections_under_the_lock[verify]": [
             "collection.engine:Engine.verify:lock:1",
@@ -305,6 +317,11 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
             "collection.ids:IdTable.find_many:bound:1",
         ],
     },
+    "tests.collection.test_metrics": {
+        "test_histograms_are_changed_under_the_lock_only": [
+            "collection.metrics:Metrics.samples:lock:1",
+        ],
+    },
     "tests.collection.test_syncer": {
         "test_every_interval_is_synced_until_one_fails[0-3]": [
             "collection.syncer:_run:sync:1",
@@ -332,6 +349,19 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
         ],
         "test_what_the_check_of_an_index_finds_is_reported": [
             "collection.verify:_lists:check:1",
+        ],
+    },
+    "tests.collection.test_write_group": {
+        "test_a_single_writer_touches_the_queue_under_the_mutex_only": [
+            "collection.write_group:WriteGroup._enter:lock:1",
+            "collection.write_group:WriteGroup._leave:lock:1",
+        ],
+        "test_nobody_leads_beside_a_leader": [
+            "collection.write_group:WriteGroup._enter:take:1",
+            "collection.write_group:WriteGroup._enter:take:2",
+        ],
+        "test_who_was_appointed_touches_the_queue_under_the_mutex_only": [
+            "collection.write_group:WriteGroup._enter:lock:2",
         ],
     },
     "tests.encoders.test_lsa": {
@@ -366,6 +396,18 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
         ],
         "test_empty_sections_are_corruption[index.t]": [
             "lexical.inverted_index:_expect:bound:1",
+        ],
+    },
+    "tests.lexical.test_positions": {
+        "test_verify_finds_positions_that_do_not_ascend": [
+            "lexical.inverted_index:InvertedIndex.verify:check:1",
+        ],
+        "test_sections_of_another_size_are_damage": [
+            "lexical.positions:Positions.open:bound:1",
+            "lexical.positions:Positions.open:bound:2",
+        ],
+        "test_a_table_of_another_index_is_damage[16-255]": [
+            "lexical.positions:Positions.verify:bound:1",
         ],
     },
     "tests.persistence.test_archive": {
@@ -472,7 +514,7 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
     },
     "tests.persistence.test_guarded_state": {
         "test_a_full_log_is_resumed_under_the_lock_by_the_leader": [
-            "persistence.wal:WriteAheadLog.append:lock:1",
+            "persistence.wal:WriteAheadLog.append_many:lock:1",
             "persistence.wal:WriteAheadLog.resume:lock:1",
             "persistence.wal:WriteAheadLog.resume:lock:2",
         ],
@@ -674,9 +716,58 @@ KILLED_BY: dict[str, dict[str, list[str]]] = {
             "persistence.wal_frames:frame_end:crc:1",
         ],
     },
+    "tests.adapters.test_guarded": {
+        "test_a_path_is_leased_under_the_lock": ["adapters.databases:lease:lock:1"],
+        "test_a_lease_ends_under_the_lock": ["adapters.databases:Lease.close:lock:1"],
+        "test_a_database_of_the_caller_is_leased_under_the_lock": [
+            "adapters.databases:_lease_of:lock:1",
+        ],
+        "test_a_haystack_store_writes_one_call_at_a_time[write]": [
+            "adapters.haystack.document_store:RankRetrieveDocumentStore.write_documents:lock:1",
+        ],
+        "test_a_haystack_store_writes_one_call_at_a_time[delete]": [
+            "adapters.haystack.document_store:RankRetrieveDocumentStore.delete_documents:lock:1",
+        ],
+        "test_a_haystack_store_writes_one_call_at_a_time[delete all]": [
+            "adapters.haystack.document_store:RankRetrieveDocumentStore.delete_all_documents:lock:1",
+        ],
+        "test_a_haystack_store_writes_one_call_at_a_time[delete by filter]": [
+            "adapters.haystack.document_store:RankRetrieveDocumentStore.delete_by_filter:lock:1",
+        ],
+        "test_a_haystack_store_writes_one_call_at_a_time[update by filter]": [
+            "adapters.haystack.document_store:RankRetrieveDocumentStore.update_by_filter:lock:1",
+        ],
+    },
+    "tests.encoders.test_cached": {
+        "test_the_file_is_touched_under_the_lock[count]": [
+            "encoders.cached:CachedEncoder.__len__:lock:1",
+        ],
+        "test_the_file_is_touched_under_the_lock[look up]": [
+            "encoders.cached:CachedEncoder._known:lock:1",
+        ],
+        "test_the_file_is_touched_under_the_lock[keep]": [
+            "encoders.cached:CachedEncoder._keep:lock:1",
+        ],
+        "test_the_file_is_touched_under_the_lock[close]": [
+            "encoders.cached:CachedEncoder.close:lock:1",
+        ],
+        "test_a_damaged_row_is_encoded_again": ["encoders.cached:_is_whole:crc:1"],
+    },
+    "tests.plugins.test_tantivy": {
+        "test_an_index_of_another_analyzer_is_refused": ["plugins.tantivy:Tantivy.open:crc:1"],
+    },
+    "tests.dense.test_ivfpq_growth": {
+        "test_a_merge_learns_anew_where_it_must[options]": [
+            "dense.ivfpq_growth:merge_lists:crc:1",
+        ],
+    },
 }
 
 EQUIVALENT: dict[str, str] = {
+    "_numba:_lazily:lock:1": (
+        "Numba's `compile` takes the same re-entrant lock, and returns what another thread compiled"
+        " meanwhile; taken around both, so that no thread asks twice"
+    ),
     "codecs.frames:decompress:bound:3": (
         "zstd itself refuses content of another length than its frame declares, which was compared"
         " before; memory should not rest on another library's word alone"

@@ -41,6 +41,7 @@ BOUNDED = (  # where bytes are read that anyone may have written
     "collection.segment",
     "lexical.deleted",
     "lexical.inverted_index",
+    "lexical.positions",
     "persistence.",
 )
 SCAN = "persistence.wal_frames"
