@@ -7,6 +7,7 @@ answered at once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,10 +15,12 @@ import typer
 from rank_retrieve.cli.backup_command import backup
 from rank_retrieve.cli.checkpoint_command import checkpoint
 from rank_retrieve.cli.compact_command import compact
+from rank_retrieve.cli.config import defaults_of, found_config, read_config
 from rank_retrieve.cli.delete_command import delete
 from rank_retrieve.cli.demo_command import demo
 from rank_retrieve.cli.doctor_command import doctor
 from rank_retrieve.cli.eval_command import evaluate
+from rank_retrieve.cli.examples import shown_examples
 from rank_retrieve.cli.exit_codes import reporting_errors
 from rank_retrieve.cli.export_command import export
 from rank_retrieve.cli.get_command import get
@@ -57,7 +60,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _name, _command in COMMANDS.items():
-    app.command(_name)(reporting_errors(_command))
+    app.command(_name, epilog=shown_examples(_name))(reporting_errors(_command))
 
 
 def _show_version(wanted: bool) -> None:
@@ -68,12 +71,29 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _configure(ctx: typer.Context, given: Path | None) -> None:
+    if ctx.resilient_parsing:  # a suggestion must not fail over a mistake in a file
+        return
+    path = found_config(given)
+    if path is not None:
+        commands = getattr(ctx.command, "commands", {})
+        ctx.default_map = defaults_of(read_config(path), commands, path)
+
+
 @app.callback()
 def _root(
     version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            callback=_configure,
+            metavar="FILE",
+            help="Defaults for options; else RANK_RETRIEVE_CONFIG, or ./rank-retrieve.toml.",
+        ),
+    ] = None,
 ) -> None:
     pass
 

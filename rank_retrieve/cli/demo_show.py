@@ -79,7 +79,7 @@ class DemoShow:
 
     def quality(self, measured: Evaluation, seconds: float, n_searches: int) -> None:
         """The quality table."""
-        from rank_retrieve.cli.eval_command import show
+        from rank_retrieve.cli.eval_report import show
 
         if not self._output.json:
             self._output.line()

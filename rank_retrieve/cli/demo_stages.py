@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rank_retrieve.cli.demo_corpus import collect
 from rank_retrieve.cli.demo_queries import load_queries
 from rank_retrieve.cli.demo_show import COLLECTION, DemoShow
-from rank_retrieve.cli.eval_command import ModeSearch
+from rank_retrieve.cli.eval_systems import CollectionSearch
 from rank_retrieve.cli.options import MODES
 from rank_retrieve.cli.warmup_command import load_kernels
 
@@ -101,7 +101,7 @@ class Demo:
         collection, queries = self._built(), load_queries()
         started = time.perf_counter()
         measured = evaluation.evaluate(
-            {mode: ModeSearch(collection, mode) for mode in MODES},
+            {mode: CollectionSearch(collection, {"mode": mode}) for mode in MODES},
             {query.id: query.text for query in queries},
             {query.id: query.relevant for query in queries},
             self.METRICS,

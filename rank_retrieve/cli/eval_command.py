@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rank_retrieve.cli.eval_report import show, show_comparisons, show_fit, write_per_query
+from rank_retrieve.cli.eval_systems import CollectionSearch, modes_of, named_run, system_names
 from rank_retrieve.cli.options import (
     DEFAULT_COLLECTION,
-    MODES,
     CollectionName,
     IndexPath,
     Json,
@@ -18,10 +18,7 @@ from rank_retrieve.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from rank_retrieve.cli.output import Output
-    from rank_retrieve.collection import Collection
     from rank_retrieve.evaluation import Evaluation
-    from rank_retrieve.types import Bitmap, Hits
 
 METRICS = ("nDCG@10", "R@100", "RR", "AP@1000")
 
@@ -40,34 +37,59 @@ def evaluate(
             callback=lambda modes: [checked_mode(mode) for mode in modes or ()],
         ),
     ] = None,
+    fusion: Annotated[
+        list[str] | None,
+        typer.Option(help="A fusion such as dbsf or adaptive, as one more system; repeatable."),
+    ] = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(help="A TREC run, as one more system; may be repeated.", metavar="FILE"),
+    ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(help="A metric of ir-measures, such as nDCG@10; may be repeated."),
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="Test all other systems against this one, such as lexical."),
+    ] = None,
+    test: Annotated[str, typer.Option(help="randomisation (Fisher's) or t.")] = "randomisation",
+    correction: Annotated[
+        str, typer.Option(help="Of the p-values: holm, bonferroni or none.")
+    ] = "holm",
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Fit the fusion to the first metric, by 5 folds.")
+    ] = False,
     run_out: Annotated[
         Path | None,
         typer.Option(
-            help="Write the ranking as a TREC run; with several modes one file each, "
-            "with the mode in its name.",
+            help="Write the ranking as a TREC run; with several systems one file each, "
+            "with the system in its name.",
             metavar="FILE",
         ),
     ] = None,
+    per_query: Annotated[
+        Path | None,
+        typer.Option(help="Write a JSON line for each system and query.", metavar="FILE"),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw the means (needs the plots extra).", metavar="FILE.png"),
+    ] = None,
     json: Json = None,
 ) -> None:
-    """Measure how well an index answers judged queries (needs the evaluation extra).
-
-    Example: rank-retrieve eval my-index --queries queries.jsonl --qrels qrels/test.tsv
-    """
+    """Measure how well an index answers judged queries (needs the evaluation extra)."""
     import rank_retrieve as rr
     from rank_retrieve import evaluation
     from rank_retrieve.cli.output import Output
 
     output = Output(json)
     asked, judged = evaluation.read_queries(queries), evaluation.read_qrels(qrels)
+    metrics = metric or METRICS
     with rr.open(path, mode="r") as database:
         documents = database.get_collection(collection)
-        modes = mode or modes_of(documents)
-        with output.progress("searching", len(modes) * len(asked)) as advance:
+        names = system_names(mode or modes_of(documents), fusion or ())
+        with output.progress("searching", len(names) * len(asked)) as advance:
             done = 0
 
             def count() -> None:
@@ -75,57 +97,41 @@ def evaluate(
                 done += 1
                 advance(done)
 
-            measured = evaluation.evaluate(
-                {name: ModeSearch(documents, name, count) for name in modes},
-                asked,
-                judged,
-                metric or METRICS,
-            )
+            systems: dict[str, Any] = {
+                name: CollectionSearch(documents, options, count) for name, options in names.items()
+            }
+            systems |= dict(map(named_run, run or ()))
+            measured = evaluation.evaluate(systems, asked, judged, metrics)
+        fitted = documents.fit_fusion(asked, judged, metrics[0]) if fit else None
     if run_out is not None:
-        for name in modes:
-            file = run_out if len(modes) == 1 else run_out.with_stem(f"{run_out.stem}.{name}")
-            evaluation.write_run(file, measured.runs[name], tag=f"rank-retrieve-{name}")
+        write_runs(run_out, measured, list(names))
+    if per_query is not None:
+        write_per_query(per_query, measured)
+    if plot is not None:
+        draw(plot, measured)
     show(output, measured)
+    if baseline is not None:
+        show_comparisons(
+            output,
+            measured.compare(baseline, test=test, correction=correction),  # type: ignore[arg-type]
+        )
+    if fitted is not None:
+        show_fit(output, fitted)
 
 
-def show(output: Output, measured: Evaluation, names: Mapping[str, str] | None = None) -> None:
-    """A line for each mode: as a table, or as JSON. names: what a table calls some metrics."""
-    means = measured.aggregates
-    if output.json:
-        for name, values in means.items():
-            output.record({"mode": name, "queries": len(measured.queries), **values})
-        return
-    rows = [
-        (name, *(f"{value:.4f}" for value in values.values())) for name, values in means.items()
-    ]
-    title = f"{len(measured.queries)} judged queries"
-    columns = [(names or {}).get(metric, metric) for metric in measured.metrics]
-    output.table(("mode", *columns), rows, title=title, right=columns)
+def write_runs(path: Path, measured: Evaluation, names: list[str]) -> None:
+    """One TREC run for each system that was asked."""
+    from rank_retrieve import evaluation
+
+    for name in names:
+        file = path if len(names) == 1 else path.with_stem(f"{path.stem}.{name}")
+        evaluation.write_run(file, measured.runs[name], tag=f"rank-retrieve-{name}")
 
 
-def modes_of(documents: Collection) -> tuple[str, ...]:
-    """The modes that a collection can answer from text alone."""
-    return MODES if documents.encoder is not None else ("lexical",)
+def draw(path: Path, measured: Evaluation) -> None:
+    """The means as a picture, in the format that the file's name ends in."""
+    from rank_retrieve import plots
 
-
-class ModeSearch:
-    """A collection searched in one mode, as the retriever that an evaluation asks."""
-
-    def __init__(
-        self, documents: Collection, mode: str, on_query: Callable[[], None] = lambda: None
-    ) -> None:
-        self._documents, self._mode, self._on_query = documents, mode, on_query
-
-    def search(self, query: str, k: int = 10, *, allowed: Bitmap | None = None) -> Hits:
-        """At most k hits."""
-        options: dict[str, Any] = {"mode": self._mode}
-        hits = self._documents.search(query, k, **options)
-        self._on_query()
-        return hits
-
-    def search_many(self, queries: Sequence[str], k: int = 10) -> list[Hits]:
-        """At most k hits for each query, one after the other, so that progress can be shown."""
-        return [self.search(query, k) for query in queries]
-
-    def __len__(self) -> int:
-        return len(self._documents)
+    figure = plots.metric_bars(measured).get_figure(root=True)
+    assert figure is not None
+    figure.savefig(path, dpi=150)

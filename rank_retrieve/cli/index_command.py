@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rank_retrieve.cli.completion import analyzers
 from rank_retrieve.cli.exit_codes import ExitCode, complain
 from rank_retrieve.cli.options import DEFAULT_COLLECTION, CollectionName, Json
 from rank_retrieve.errors import InvalidArgument, RankRetrieveError, ResourceExhausted
@@ -51,7 +52,10 @@ def index(
         typer.Option(help="What a bad record does: stop there, or skip it and go on."),
     ] = OnError.STOP,
     analyzer: Annotated[
-        str, typer.Option(help="How text becomes terms, for a new collection.")
+        str,
+        typer.Option(
+            help="How text becomes terms, for a new collection.", autocompletion=analyzers
+        ),
     ] = "english",
     dense: Annotated[
         bool,
@@ -67,8 +71,6 @@ def index(
     Every batch is durable before the next one is read: whatever ends the command,
     the documents that it acknowledged are there. A bad record is named with its
     file, line and reason.
-
-    Example: rank-retrieve index corpus.jsonl --index my-index
     """
     import rank_retrieve as rr
     from rank_retrieve.cli.output import Output

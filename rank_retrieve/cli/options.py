@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from rank_retrieve.cli.completion import collections_of
+
 IndexPath = Annotated[
     Path, typer.Argument(metavar="INDEX", help="The index: a directory. Or --index PATH.")
 ]
@@ -14,7 +16,13 @@ NewIndexPath = Annotated[
     Path, typer.Argument(metavar="TARGET", help="The new index: a path where nothing is yet.")
 ]
 CollectionName = Annotated[
-    str, typer.Option("--collection", "-c", help="The collection inside the index.")
+    str,
+    typer.Option(
+        "--collection",
+        "-c",
+        help="The collection inside the index.",
+        autocompletion=collections_of,
+    ),
 ]
 Json = Annotated[
     bool | None,
@@ -27,6 +35,7 @@ Json = Annotated[
 
 DEFAULT_COLLECTION = "documents"
 MODES = ("lexical", "dense", "hybrid")
+SYNTAXES = ("plain", "lucene")
 
 
 def checked_mode(mode: str) -> str:
@@ -34,6 +43,13 @@ def checked_mode(mode: str) -> str:
     if mode not in MODES:
         raise typer.BadParameter(f"{mode!r} is not one of {', '.join(MODES)}.")
     return mode
+
+
+def checked_syntax(syntax: str) -> str:
+    """The syntax itself; a usage error for an unknown one."""
+    if syntax not in SYNTAXES:
+        raise typer.BadParameter(f"{syntax!r} is not one of {', '.join(SYNTAXES)}.")
+    return syntax
 
 
 def parsed_where(where: str | None) -> dict[str, Any] | None:

@@ -6,12 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
+from rank_retrieve.cli.completion import modes
 from rank_retrieve.cli.options import (
     DEFAULT_COLLECTION,
     CollectionName,
     IndexPath,
     Json,
     checked_mode,
+    checked_syntax,
     parsed_where,
 )
 
@@ -26,19 +28,24 @@ def search(
         typer.Option(
             help="lexical, dense or hybrid; by default hybrid where there are vectors.",
             callback=lambda mode: mode and checked_mode(mode),
+            autocompletion=modes,
         ),
     ] = None,
     where: Annotated[
         str | None,
         typer.Option(help='A filter as JSON: {"year": {"$gte": 2020}}.', metavar="JSON"),
     ] = None,
+    syntax: Annotated[
+        str,
+        typer.Option(
+            help='How the query is written: plain words, or lucene (+a -b "c d" title:e).',
+            callback=checked_syntax,
+        ),
+    ] = "plain",
     explain: Annotated[bool, typer.Option(help="Show how each score came about.")] = False,
     json: Json = None,
 ) -> None:
-    """Search an index.
-
-    Example: rank-retrieve search my-index "cheap flights" -k 5 --where '{"year": 2024}'
-    """
+    """Search an index."""
     condition = parsed_where(where)
 
     import rank_retrieve as rr
@@ -49,7 +56,8 @@ def search(
         documents = database.get_collection(collection)
         options: dict[str, Any] = {"mode": mode, "where": condition}
         with output.progress("searching (the first time, kernels are compiled)"):
-            hits = documents.search(query, k, **options)
+            asked = rr.parse_query(query) if syntax == "lucene" else query
+            hits = documents.search(asked, k, **options)
         if output.json:
             for hit in hits:
                 record = {"rank": hit.rank, "id": hit.id, "score": hit.score}
@@ -61,7 +69,7 @@ def search(
         if not len(hits):
             output.line("no hits")
             return
-        output.hits(hits, query)
+        output.hits(hits, asked if isinstance(asked, str) else asked.words)
         if explain:
             for hit in hits:
                 output.tree(hit.explain(), f"{hit.rank}. {hit.id}")

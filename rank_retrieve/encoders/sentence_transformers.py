@@ -48,7 +48,9 @@ class SentenceTransformerEncoder(ModelEncoder):
             name, document_prompt=document_prompt, query_prompt=query_prompt, batch_size=batch_size
         )
         self.normalize = normalize
-        dim = self._model.get_sentence_embedding_dimension()
+        # renamed in version 6
+        tell = getattr(self._model, "get_embedding_dimension", None)
+        dim = (tell or self._model.get_sentence_embedding_dimension)()
         if not isinstance(dim, int):
             raise InvalidArgument("model", name, "does not tell the dimension of its vectors")
         self._dim = dim

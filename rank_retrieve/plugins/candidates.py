@@ -20,13 +20,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
+import numpy as np
 from numpy.typing import NDArray
 
 from rank_retrieve.dense.exact import Exact
-from rank_retrieve.dense.validate import as_matrix, as_query, check_metric
-from rank_retrieve.dense.vectors import VectorColumn, merge_vectors, write_vectors
+from rank_retrieve.dense.stored import StoredVectors
+from rank_retrieve.dense.validate import as_query, check_metric
 from rank_retrieve.errors import CorruptionError, InvalidArgument
-from rank_retrieve.persistence.ids import IdKind, Ids
+from rank_retrieve.persistence.ids import IdKind
 from rank_retrieve.persistence.standalone import open_retriever, save_retriever
 from rank_retrieve.types import (
     Bitmap,
@@ -34,7 +35,6 @@ from rank_retrieve.types import (
     Float32s,
     Hits,
     Int64s,
-    MemorySections,
     Metric,
     Query,
     SectionSink,
@@ -43,7 +43,6 @@ from rank_retrieve.types import (
 if TYPE_CHECKING:
     from rank_retrieve.persistence.directory import Directory
 
-FIELD = "vector"
 INDEX = "index"
 VERSION = 1
 
@@ -67,11 +66,10 @@ class CandidateRetriever(ABC):
     options_class: ClassVar[type[Any]]
     metrics: ClassVar[frozenset[str]] = frozenset({"cosine", "dot", "euclidean"})
 
-    def __init__(
-        self, column: VectorColumn, ids: Ids, metric: Metric, options: Any, index: Any
-    ) -> None:
-        self._column, self._ids, self._index = column, ids, index
-        self._exact = Exact(column, ids, metric)
+    def __init__(self, stored: StoredVectors, options: Any) -> None:
+        self._stored = stored
+        self._index: Any = None
+        self._exact = Exact(stored)
         self.options = options
 
     # ----------------------------------------------------------------- for subclasses
@@ -115,13 +113,9 @@ class CandidateRetriever(ABC):
         chosen = cls.options_class() if options is None else options
         if not isinstance(chosen, cls.options_class):
             raise InvalidArgument("options", options, f"must be {cls.options_class.__name__}(...)")
-        matrix = as_matrix(vectors, None, metric)
-        id_column = Ids.of(ids, len(matrix))
-        sections = MemorySections()
-        write_vectors(sections, FIELD, matrix, None, len(matrix))
-        made = cls(VectorColumn.open(sections, FIELD), id_column, metric, chosen, None)
-        if len(matrix):
-            made._index = made._build(matrix)
+        made = cls(StoredVectors.of(vectors, ids, metric, "float32"), chosen)
+        if len(made):
+            made._index = made._build(made._matrix())
         return made
 
     @classmethod
@@ -131,17 +125,13 @@ class CandidateRetriever(ABC):
         Raises NotFound, CorruptionError and FormatVersionError as every reader.
         """
         sections, description = open_retriever(path, cls.name, VERSION, _Description)
-        column = VectorColumn.open(sections, FIELD)
-        if column.docs is not None:
-            raise CorruptionError(sections.origin, 0, "a vector for each document", "fewer")
-        ids = Ids.open(sections, description.ids, column.n_docs)
         try:
             options = cls.options_class(**description.options)
             metric = cls._checked_metric(description.metric)
         except (TypeError, InvalidArgument) as error:
             raise CorruptionError(sections.origin, 0, "known options", str(error)) from None
-        opened = cls(column, ids, metric, options, None)
-        if column.n:
+        opened = cls(StoredVectors.open(sections, description.ids, metric), options)
+        if len(opened):
             stored = sections.section(INDEX) if INDEX in sections else None
             opened._index = (
                 opened._build(opened._matrix()) if stored is None else opened._load(stored)
@@ -150,16 +140,13 @@ class CandidateRetriever(ABC):
 
     def save(self, path: str | os.PathLike[str] | Directory) -> None:
         """Write to a directory, made where absent; atomically replaces what was saved there."""
-        description = _Description(VERSION, self.metric, self._ids.kind, asdict(self.options))
+        kind = self._stored.ids.kind
+        description = _Description(VERSION, self.metric, kind, asdict(self.options))
         save_retriever(path, self.name, description, self._write)
 
     def _write(self, sink: SectionSink) -> None:
-        self._ids.write(sink)
-        if not len(self):
-            write_vectors(sink, FIELD, self._matrix(), None, 0)
-            return
-        merge_vectors(sink, FIELD, [(self._column, None, len(self))])
-        dumped = self._dump()
+        self._stored.write(sink)
+        dumped = self._dump() if len(self) else None
         if dumped is not None:
             sink.add(INDEX, dumped)
 
@@ -172,9 +159,7 @@ class CandidateRetriever(ABC):
 
     def _matrix(self) -> Float32s:
         """All vectors, float32 [n, dim], C-contiguous."""
-        import numpy as np
-
-        matrix: Float32s = np.ascontiguousarray(self._column.vectors[:], dtype=np.float32)
+        matrix: Float32s = np.ascontiguousarray(self._stored.column.vectors[:], dtype=np.float32)
         return matrix
 
     # ----------------------------------------------------------------- searching
@@ -218,7 +203,7 @@ class CandidateRetriever(ABC):
 
     def position(self, id: Any) -> int:  # noqa: A002
         """Where a document stands in order of insertion. Raises NotFound for an unknown id."""
-        return self._ids.position(id)
+        return self._stored.ids.position(id)
 
     @property
     def metric(self) -> Metric:
@@ -231,7 +216,7 @@ class CandidateRetriever(ABC):
         return self._exact.dim
 
     def __len__(self) -> int:
-        return self._column.n
+        return self._stored.column.n
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)} vectors, dim {self.dim}, {self.metric})"

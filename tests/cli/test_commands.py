@@ -350,8 +350,8 @@ def test_eval_measures_each_mode_and_writes_runs(
     run_out = tmp_path / "run.txt"
     arguments = ("--queries", queries, "--qrels", qrels, "--metric", "RR", "--run-out", run_out)
     records = run("eval", index, *arguments).records
-    assert [record["mode"] for record in records] == ["lexical", "dense", "hybrid"]
-    assert records[0] == {"mode": "lexical", "queries": 2, "RR": 0.75}  # ranks 2 and 1
+    assert [record["system"] for record in records] == ["lexical", "dense", "hybrid"]
+    assert records[0] == {"system": "lexical", "queries": 2, "RR": 0.75}  # ranks 2 and 1
     lines = (tmp_path / "run.lexical.txt").read_text().splitlines()
     assert [line.split()[:4] for line in lines] == [
         ["q1", "Q0", "cat", "1"],
@@ -362,6 +362,57 @@ def test_eval_measures_each_mode_and_writes_runs(
     assert record["RR"] == 0.75
     assert run_out.read_text().splitlines() == lines
     assert "2 judged queries" in run("eval", index, *arguments, "--table").stdout
+
+
+def test_eval_compares_fusions_and_runs_with_a_baseline(
+    index: Path, judged: tuple[Path, Path], tmp_path: Path
+) -> None:
+    theirs, details = tmp_path / "theirs.run", tmp_path / "per-query.jsonl"
+    theirs.write_text("q1 Q0 dog 1 2.0 x\nq2 Q0 bird 1 1.0 x\n")
+    queries, qrels = judged
+    arguments = ("--queries", queries, "--qrels", qrels, "--metric", "RR", "--mode", "lexical")
+    outcome = run(
+        "eval", index, *arguments, "--fusion", "dbsf", "--run", theirs, "--baseline", "lexical",
+        "--test", "t", "--correction", "none", "--per-query", details,
+    )  # fmt: skip
+    assert outcome.exit_code == 0
+    rows = {record["system"]: record for record in outcome.records[:3]}
+    assert list(rows) == ["lexical", "hybrid-dbsf", "theirs"]
+    assert rows["theirs"]["RR"] == 1.0
+    compared = outcome.records[4]
+    assert (compared["system"], compared["baseline"]) == ("theirs", "lexical")
+    assert (compared["difference"], compared["wins"], round(compared["p"], 9)) == (0.25, 1, 0.5)
+    assert '{"system":"lexical","query":"q1","RR":0.5}' in details.read_text().splitlines()
+    table = run("eval", index, *arguments, "--run", theirs, "--baseline", "lexical", "--table")
+    assert "against lexical" in table.stdout
+    assert "+0.2500" in table.stdout
+
+
+def test_eval_fits_the_fusion_and_draws_the_means(
+    index: Path, judged: tuple[Path, Path], tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib").use("Agg")
+    queries, qrels = judged
+    many = [json.dumps({"_id": f"n{i}", "text": "cats roof"}) for i in range(8)]
+    queries.write_text("\n".join(many))
+    qrels.write_text("\n".join(f"n{i} 0 dog 1" for i in range(8)))
+    picture = tmp_path / "means.png"
+    arguments = ("--queries", queries, "--qrels", qrels, "--metric", "RR", "--plot", picture)
+    fitted = run("eval", index, *arguments, "--fit").records[-1]
+    assert fitted["metric"] == "RR"
+    assert "fitted" in fitted["held_out"]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_eval_refuses_an_unknown_fusion_or_baseline(index: Path, judged: tuple[Path, Path]) -> None:
+    queries, qrels = judged
+    arguments = ("eval", index, "--queries", queries, "--qrels", qrels)
+    for wrong in (("--fusion", "sum"), ("--baseline", "theirs"), ("--test", "sign")):
+        outcome = run(*arguments, "--mode", "lexical", *wrong, "--baseline", "lexical")
+        if wrong[0] == "--baseline":
+            outcome = run(*arguments, "--mode", "lexical", *wrong)
+        assert outcome.exit_code == 1
+        assert wrong[1] in outcome.stderr
 
 
 def test_eval_names_a_bad_line_of_its_files(index: Path, judged: tuple[Path, Path]) -> None:
@@ -408,7 +459,7 @@ def test_the_demo_builds_searches_explains_and_measures_and_then_reuses(
     with rr.open(path, mode="r") as database:
         assert "mine" in database.get_collection("documents")
         assert len(database.get_collection("stdlib")) == len(documents)
-    quality = {record["mode"]: record for record in records if "mode" in record}
+    quality = {record["system"]: record for record in records if "system" in record}
     assert set(quality) == {"lexical", "dense", "hybrid"}
     assert quality["lexical"]["nDCG@10"] > 0.2
     assert quality["hybrid"]["R@100"] > 0.55
@@ -558,3 +609,21 @@ def test_a_reader_that_has_seen_enough_is_no_error(index: Path) -> None:
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "{", "")
+
+
+def test_a_query_in_lucenes_syntax(tmp_path: Path) -> None:
+    index = tmp_path / "library"
+    with rr.open(index) as db:
+        fields: dict[str, Any] = {"title": rr.Text(), "text": rr.Text()}
+        db.create_collection("documents", fields=fields).put_many(
+            {"id": each["_id"], "title": each["title"], "text": each["text"]} for each in DOCUMENTS
+        )
+    ask = ("search", index, "--json", "--syntax", "lucene")
+    found = run(*ask, '"cat sat" OR title:bird -mat')
+    assert [record["id"] for record in found.records] == ["bird"]
+    assert len(run("search", index, '"cat sat" -mat', "--json").records) == 2
+    refused = run(*ask, '"cat sat')
+    assert refused.exit_code != 0
+    assert "never closed at character 0" in refused.stderr
+    assert run("search", index, "cat", "--syntax", "sql").exit_code == 2
+    assert "Cats" in run("search", index, '"cat sat"', "--syntax", "lucene").stdout

@@ -112,3 +112,32 @@ def test_a_file_that_is_no_cache_is_refused_and_kept(path):
 def test_what_is_no_encoder_is_refused(path):
     with pytest.raises(rr.InvalidArgument, match="is not an encoder"):
         rr.CachedEncoder(len, path)
+
+
+class Watching:
+    """A connection that says whether the lock is held whenever it is touched."""
+
+    def __init__(self, connection, lock):
+        self._connection, self._lock, self.held = connection, lock, []
+
+    def __getattr__(self, name):
+        self.held.append(self._lock.locked())
+        return getattr(self._connection, name)
+
+
+CALLS = {
+    "count": len,
+    "look up": lambda cached: cached.encode_documents(["known"]),
+    "keep": lambda cached: cached._keep([b"key"], np.ones((1, 2), np.float32)),
+    "close": lambda cached: cached.close(),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_file_is_touched_under_the_lock(name, path):
+    cached = rr.CachedEncoder(Counting(), path)
+    cached.encode_documents(["known"])
+    watching = cached._connection = Watching(cached._connection, cached._lock)
+    CALLS[name](cached)
+    assert watching.held
+    assert all(watching.held)
