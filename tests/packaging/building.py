@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def build(target: str, source: Path, into: Path) -> Path:
     """The file that hatchling makes of a tree. target: "sdist" or "wheel"."""
+    into = into.resolve()  # the build runs in another folder
     into.mkdir(parents=True, exist_ok=True)
     before = set(into.iterdir())
     subprocess.run(
