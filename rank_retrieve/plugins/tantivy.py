@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from rank_retrieve._extras import require
 from rank_retrieve.analysis import Analyzer, get_analyzer
-from rank_retrieve.errors import FormatVersionError, InvalidArgument
+from rank_retrieve.errors import CorruptionError, FormatVersionError, InvalidArgument
 from rank_retrieve.persistence.ids import IdKind, Ids
 from rank_retrieve.persistence.standalone import open_retriever, save_retriever
 from rank_retrieve.types import Bitmap, Explanation, Hits, Query, SectionSink
@@ -113,10 +113,11 @@ class Tantivy:
                 f"the one with fingerprint {analyzer.fingerprint}: index the texts again",
             )
         ids = Ids.open(sections, description.ids, description.n_docs)
+        for name in description.files:
+            if Path(name).name != name or name in ("", ".."):  # nothing outside the folder
+                raise CorruptionError(sections.origin, 0, "plain names of files", repr(name))
         folder = _new_folder()
         for name in description.files:
-            if Path(name).name != name:
-                raise FormatVersionError(sections.origin, f"a file named {name!r}", "plain names")
             (folder / name).write_bytes(sections.section(FILE + name))
         return cls(folder, ids, analyzer)
 
